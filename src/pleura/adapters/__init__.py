@@ -1,0 +1,1 @@
+"""How we reach the world: one file or folder for each port."""

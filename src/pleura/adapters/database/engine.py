@@ -1,0 +1,109 @@
+"""Connections, and what a database fault means to the person at the machine."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from pleura.domain.errors import EnvironmentFault
+
+_PRAGMAS: Final = (
+    "PRAGMA busy_timeout = 30000",
+    "PRAGMA journal_mode = WAL",
+    # Catalogue and ledger commit together, and an answer promises both: every commit reaches the disk.
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    # An erased key is overwritten, not merely unlisted.
+    "PRAGMA secure_delete = ON",
+)
+
+# Primary result codes of SQLite (sqlite.org/rescode.html); the low byte of an extended code.
+_PERM, _BUSY, _LOCKED, _READONLY, _IOERR = 3, 5, 6, 8, 10
+_CORRUPT, _FULL, _CANTOPEN, _NOTADB = 11, 13, 14, 26
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for *url*; nothing is opened before its first connection."""
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def database_file(url: str) -> Path | None:
+    """The file behind *url*, or None for a database server."""
+    parsed = make_url(url)
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+
+
+@contextlib.contextmanager
+def database_faults() -> Iterator[None]:
+    """Turn what the database says about its machine into EnvironmentFault."""
+    try:
+        yield
+    except IntegrityError:
+        raise  # a broken rule of the schema is an error of ours, not of the machine
+    except DBAPIError as error:
+        raise _fault(error) from error
+
+
+def _prepare(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    # The driver's own BEGIN is switched off; `_begin_immediate` begins instead.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    # Taking the write lock at once avoids the deadlock of two readers that both want to write.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _fault(error: DBAPIError) -> EnvironmentFault:
+    match getattr(error.orig, "sqlite_errorcode", 0) & 0xFF:
+        case code if code == _FULL:
+            return EnvironmentFault(
+                "disk-full",
+                "the disk that holds the database is full",
+                "free some space there and run the command again; nothing half-written is listed",
+            )
+        case code if code in {_READONLY, _PERM}:
+            return EnvironmentFault(
+                "home-read-only",
+                "the database cannot be written",
+                "give this user write permission in the home, or choose another PLEURA_HOME",
+            )
+        case code if code in {_BUSY, _LOCKED}:
+            return EnvironmentFault(
+                "database-locked",
+                "another program has kept the database locked for half a minute",
+                "wait for it to finish or end it, then run the command again",
+            )
+        case code if code in {_CORRUPT, _NOTADB}:
+            return EnvironmentFault(
+                "database-damaged",
+                "the database file is damaged",
+                "keep this home as it is and restore a backup elsewhere",
+            )
+        case code if code in {_IOERR, _CANTOPEN}:
+            return EnvironmentFault(
+                "database-unreachable",
+                "the database cannot be opened or its disk reports a fault",
+                "check the disk and the permissions of the home, then run the command again",
+            )
+    return EnvironmentFault(
+        "database-refused",
+        "the database refused a statement: {cause}",
+        "run pleura doctor; if the home is older than this program, run any command once to upgrade it",
+        cause=type(error.orig).__name__,
+    )

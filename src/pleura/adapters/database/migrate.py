@@ -1,0 +1,83 @@
+"""Bring a database to the schema of this program, and say which one it has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from pleura.adapters.database.engine import database_faults, database_file, open_engine
+from pleura.domain.errors import EnvironmentFault
+
+_MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+
+def upgrade(url: str) -> None:
+    """Make the database at *url* if there is none, and bring it to this program's schema, or leave it.
+
+    All steps are one transaction. The file is readable by its owner only. Raises EnvironmentFault
+    for a database of a newer program, and when it cannot be read or written.
+    """
+    _make_file(url)
+    engine = open_engine(url)
+    try:
+        with database_faults(), engine.begin() as connection:
+            config = configuration(connection)
+            if not _is_current(_revision(connection), ScriptDirectory.from_config(config)):
+                command.upgrade(config, "head")
+    finally:
+        engine.dispose()
+
+
+def current(url: str) -> str | None:
+    """The revision of the database at *url*; None for an empty one."""
+    engine = open_engine(url)
+    try:
+        with database_faults(), engine.begin() as connection:
+            return _revision(connection)
+    finally:
+        engine.dispose()
+
+
+def configuration(connection: Connection) -> Config:
+    """What Alembic needs to work on *connection*, inside the transaction it is in."""
+    config = Config()
+    # The option is read by configparser, where a lone percent sign starts a reference.
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _is_current(revision: str | None, scripts: ScriptDirectory) -> bool:
+    known = {script.revision for script in scripts.walk_revisions()}
+    if revision is not None and revision not in known:
+        raise EnvironmentFault(
+            "database-newer",
+            "the database was made by a newer pleura (schema {revision})",
+            "install the newer version again; an older one would damage it",
+            revision=revision,
+        )
+    return revision == scripts.get_current_head()
+
+
+def _make_file(url: str) -> None:
+    file = database_file(url)
+    if file is None:
+        return
+    try:
+        file.touch(mode=0o600, exist_ok=True)
+    except OSError as error:
+        raise EnvironmentFault(
+            "home-read-only",
+            "the database cannot be written",
+            "give this user write permission in the home, or choose another PLEURA_HOME",
+        ) from error

@@ -1,0 +1,143 @@
+"""The tables: portable types only, so that SQLite and PostgreSQL store the same.
+
+What erasure and rotation touch is kept apart: a patient's wrapped key is a row of its own, so that
+erasing her is deleting that row, and rotating the root is rewriting ``patient_keys`` and
+``installation_keys`` only. Both say which root epoch wraps them.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment with its time zone, stored in UTC; SQLite alone would drop the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """*value* in UTC; a moment without a time zone is refused."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a stored moment needs a time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """*value* with its time zone, UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_NAME: Final = String(64)
+_BIG: Final = BigInteger().with_variant(Integer(), "sqlite")
+
+installation_keys: Final = Table(
+    "installation_keys",
+    metadata,
+    Column("purpose", String(16), primary_key=True),
+    Column("root_epoch", Integer, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+)
+
+patients: Final = Table(
+    "patients",
+    metadata,
+    Column("id", _NAME, primary_key=True),
+    Column("index", LargeBinary, nullable=False, unique=True),
+    Column("sealed_identity", LargeBinary, nullable=False),
+)
+
+patient_keys: Final = Table(
+    "patient_keys",
+    metadata,
+    Column("patient", _NAME, ForeignKey("patients.id"), primary_key=True),
+    Column("root_epoch", Integer, nullable=False),
+    Column("wrapped_kek", LargeBinary, nullable=False),
+)
+
+studies: Final = Table(
+    "studies",
+    metadata,
+    Column("id", _NAME, primary_key=True),
+    Column("patient", _NAME, ForeignKey("patients.id"), nullable=False, index=True),
+    Column("index", LargeBinary, nullable=False, unique=True),
+)
+
+images: Final = Table(
+    "images",
+    metadata,
+    Column("id", _NAME, primary_key=True),
+    Column("study", _NAME, ForeignKey("studies.id"), nullable=False, index=True),
+    Column("patient", _NAME, ForeignKey("patients.id"), nullable=False, index=True),
+    Column("modality", String(16), nullable=False),
+    Column("device_serial", _NAME, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("columns", Integer, nullable=False),
+    Column("bits_stored", Integer, nullable=False),
+    Column("origin", String(16), nullable=False),
+    Column("received_at", UtcTime, nullable=False),
+    Column("content_index", LargeBinary, nullable=False, unique=True),
+    Column("instance_index", LargeBinary, nullable=False, unique=True),
+    Column("object_name", String(260), nullable=False, unique=True),
+    Column("object_size", _BIG, nullable=False),
+    Column("sketch_name", String(260), nullable=False, unique=True),
+    Column("wrapped_dek", LargeBinary, nullable=False),
+    Column("sealed_facts", LargeBinary, nullable=False),
+)
+
+ledger: Final = Table(
+    "ledger",
+    metadata,
+    Column("index", _BIG, primary_key=True, autoincrement=False),
+    Column("entry", LargeBinary, nullable=False),
+    Column("frontier", LargeBinary, nullable=False),
+    Column("head", Text, nullable=False),
+)
+
+copies: Final = Table(
+    "copies",
+    metadata,
+    Column("copy", _NAME, primary_key=True),
+    Column("image", _NAME, ForeignKey("images.id"), nullable=False, index=True),
+    Column("issued_at", UtcTime, nullable=False),
+    Column("ledger_index", _BIG, ForeignKey("ledger.index"), nullable=False, unique=True),
+    Column("sealed_record", LargeBinary, nullable=False),
+)
+
+accounts: Final = Table(
+    "accounts",
+    metadata,
+    Column("name", _NAME, primary_key=True),
+    Column("role", String(32), nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""The disposable process behind `pleura.adapters.worker`: what it is told, does and may touch."""

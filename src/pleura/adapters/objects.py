@@ -1,0 +1,165 @@
+"""Sealed objects as plain files in one folder: create-only, streamed and durable.
+
+Why not a storage library: docs/decisions/0002-objects-on-local-disk.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from pleura.domain.errors import BadInput, EnvironmentFault, NotFound
+
+# Path parts cannot start with a dot: `..` is no name, and an unfinished file has none.
+_NAME: Final = re.compile(r"[a-z0-9-]{1,64}(/[a-z0-9-]{1,64}){0,3}")
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_READ_ONLY: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+
+
+class FolderObjects:
+    """Objects below *root*; names are one to four parts of ``a-z``, ``0-9`` and ``-``, joined by ``/``."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def put(self, name: str, pieces: Iterable[bytes | memoryview]) -> int:
+        """The number of bytes stored durably under *name*, in the order of *pieces*.
+
+        Memory holds one piece at a time. The name appears only when every byte is on the disk, so a
+        crash, or *pieces* raising, leaves nothing under it. Raises BadInput for a name that is taken
+        or malformed, EnvironmentFault when the disk is full, read-only or failing.
+        """
+        path = self._path(name)
+        with _faults(self._root):
+            self._make_folder(path.parent)
+        unfinished = path.parent / f".{secrets.token_hex(8)}"
+        try:
+            size = _write(unfinished, pieces)
+            with _faults(self._root):
+                _publish(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return size
+
+    def open(self, name: str) -> BinaryIO:
+        """A seekable stream of the object; raises NotFound, EnvironmentFault."""
+        path = self._path(name)
+        try:
+            return path.open("rb")
+        except FileNotFoundError as error:
+            raise NotFound(
+                "object-unknown",
+                "there is no stored object {name}",
+                "restore it from a replica or a backup",
+                name=name,
+            ) from error
+        except OSError as error:
+            raise EnvironmentFault(
+                "object-unreadable",
+                "the stored object {name} cannot be read: {cause}",
+                "give this user read permission in the home and check the disk",
+                name=name,
+                cause=_cause(error),
+            ) from error
+
+    def _path(self, name: str) -> Path:
+        if not _NAME.fullmatch(name):
+            raise BadInput(
+                "bad-object-name",
+                "an object name is one to four parts of a-z, 0-9 and -, joined by /",
+                "report this: pleura itself makes these names",
+            )
+        return self._root / name
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make *folder* and its parents below the root, each entry durable in its own parent."""
+        if folder.is_dir():
+            return
+        if folder != self._root:
+            self._make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _sync_folder(folder.parent)
+
+
+def _write(path: Path, pieces: Iterable[bytes | memoryview]) -> int:
+    """The number of bytes written to the new file *path* and flushed to the disk."""
+    home = path.parent
+    with _faults(home):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    size = 0
+    with os.fdopen(descriptor, "wb", buffering=0) as stream:
+        # What *pieces* raises is not a fault of this disk, so it stays outside `_faults`.
+        for piece in pieces:
+            with _faults(home):
+                _write_all(stream.fileno(), piece)
+            size += len(piece)
+        with _faults(home):
+            os.fsync(stream.fileno())
+    return size
+
+
+def _write_all(descriptor: int, piece: bytes) -> None:
+    rest = memoryview(piece)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _publish(unfinished: Path, path: Path) -> None:
+    """Give the finished file its name; a hard link never replaces an existing one (link(2), EEXIST)."""
+    try:
+        path.hardlink_to(unfinished)
+    except FileExistsError as error:
+        raise BadInput(
+            "object-exists",
+            "there is a stored object of that name already, and objects are never replaced",
+            "report this: pleura itself makes these names",
+        ) from error
+    unfinished.unlink()
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _faults(folder: Path) -> Iterator[None]:
+    """Turn what the operating system says about the disk into EnvironmentFault."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise EnvironmentFault(
+                "disk-full",
+                "the disk that holds {home} is full",
+                "free some space there and run the command again; nothing half-written is listed",
+                home=str(folder),
+            ) from error
+        if error.errno in _READ_ONLY:
+            raise EnvironmentFault(
+                "home-read-only",
+                "the home {home} cannot be written",
+                "give this user write permission there, or choose another PLEURA_HOME",
+                home=str(folder),
+            ) from error
+        raise EnvironmentFault(
+            "disk-failing",
+            "the disk that holds {home} reports a fault: {cause}",
+            "check the disk and the system log before anything else is stored",
+            home=str(folder),
+            cause=_cause(error),
+        ) from error
+
+
+def _cause(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else "unknown"

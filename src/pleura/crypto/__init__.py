@@ -1,0 +1,1 @@
+"""How it is sealed: container, keys, fields, signatures, passwords; all cryptographic libraries."""

@@ -1,0 +1,58 @@
+"""Copies: renditions of an original made for one recipient, purpose and time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+
+from pleura.domain.errors import BadInput
+
+CopyForm = Literal["png", "jpeg", "dicom"]
+_MAX_TEXT = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyRecord:
+    """Everything a mark stands for; sealed at rest, its digest is in the ledger before the copy exists."""
+
+    copy: str
+    image: str
+    recipient: str
+    purpose: str
+    form: CopyForm
+    issued_at: datetime
+    patient_id: str
+    device_serial: str
+    mark_version: int
+
+    def __post_init__(self) -> None:
+        for field, text in (("recipient", self.recipient), ("purpose", self.purpose)):
+            if not text.strip() or len(text) > _MAX_TEXT:
+                raise BadInput(
+                    "bad-copy-text",
+                    "the {field} of a copy is empty or longer than {limit} characters",
+                    "give between 1 and {limit} characters",
+                    field=field,
+                    limit=_MAX_TEXT,
+                )
+        if self.form not in get_args(CopyForm):
+            raise BadInput(
+                "bad-copy-form",
+                "there is no copy form {form}",
+                "choose png, jpeg or dicom",
+                form=self.form,
+            )
+        if self.issued_at.tzinfo is None:
+            raise ValueError("issued_at needs a time zone")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SealedCopy:
+    """A copy record as stored: only whoever holds the patient's key can read to whom it went."""
+
+    copy: str
+    image: str
+    issued_at: datetime
+    ledger_index: int
+    sealed_record: bytes

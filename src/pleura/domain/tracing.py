@@ -1,0 +1,57 @@
+"""The answer of a trace, and the rule that decides it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from pleura.domain.copies import CopyRecord
+
+ACCUSATION_LIMIT: Final = 1e-9
+"""A copy is named only when an innocent copy would be named with at most this probability."""
+
+
+class Verdict(StrEnum):
+    """What a suspect picture turned out to be."""
+
+    TRACED = "traced"
+    MATCHED = "matched"
+    UNKNOWN = "unknown"
+
+
+def false_match_probability(z: float, comparisons: int) -> float:
+    """Upper bound, in [0, 1], on the chance that any of *comparisons* innocent copies scores *z* or more.
+
+    Hoeffding's inequality for independent signs, times the number of comparisons (union bound); it
+    holds for every suspect picture because the signs are secret and independent of it.
+    Source: W. Hoeffding, Journal of the American Statistical Association 58 (1963), theorem 2.
+    """
+    if z <= 0:
+        return 1.0
+    return min(1.0, comparisons * math.exp(-z * z / 2))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TraceReport:
+    """The verdict on one suspect picture and what supports it."""
+
+    verdict: Verdict
+    image: str | None
+    record: CopyRecord | None
+    false_match_probability: float
+    score: float
+    """z of the best copy: 0 where nothing matched."""
+    comparisons: int
+    seconds: float
+    finished_at: datetime
+
+    def __post_init__(self) -> None:
+        if (self.verdict is Verdict.UNKNOWN) != (self.image is None):
+            raise ValueError("exactly an unknown picture has no image")
+        if (self.verdict is Verdict.TRACED) != (self.record is not None):
+            raise ValueError("exactly a traced picture names a copy")
+        if self.verdict is Verdict.TRACED and self.false_match_probability > ACCUSATION_LIMIT:
+            raise ValueError("a copy is named only below the accusation limit")

@@ -1,0 +1,1 @@
+"""How the world reaches us: thin doors over the wired house."""

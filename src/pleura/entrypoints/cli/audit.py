@@ -1,0 +1,62 @@
+"""``pleura audit``: the ledger shown and verified."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pleura.entrypoints.cli.output import print_json
+from pleura.entrypoints.doorway import opened
+from pleura.ledger.entries import decode
+
+app = typer.Typer(help="Show and verify the ledger.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
+
+
+@app.command("show")
+def show(*, as_json: AsJson = False) -> None:
+    """Print every entry of the ledger, oldest first."""
+    with opened() as (house, _), house.records.begin() as unit:
+        for row in unit.ledger.rows():
+            entry = decode(row.entry)
+            facts = {"index": row.index, "at": entry.at.isoformat(), "kind": entry.kind, "actor": entry.actor}
+            if as_json:
+                print_json({**facts, **entry.facts})
+            else:
+                rest = "  ".join(f"{name}={value}" for name, value in entry.facts.items())
+                print(
+                    f"{row.index:6}  {entry.at:%Y-%m-%d %H:%M:%S}  {entry.kind:16}  {entry.actor:16}  {rest}"
+                )
+
+
+@app.command("verify")
+def verify(
+    *,
+    witness: Annotated[
+        Path | None, typer.Option(help="File with a head that was kept outside this machine.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Verify the whole ledger; exit code 1 when it is not what was signed."""
+    witnessed = witness.read_text(encoding="utf-8") if witness else None
+    with opened() as (house, say), house.records.begin() as unit:
+        report = house.ledger.verify(unit.ledger, house.ledger_key, witnessed=witnessed)
+    if as_json:
+        print_json(
+            {
+                "entries": report.entries,
+                "root": report.root.hex(),
+                "head": report.head,
+                "public_key": house.ledger_key.hex(),
+                "witnessed": witnessed is not None,
+            }
+        )
+        return
+    print(say("the ledger verifies: {entries} entries", entries=report.entries))
+    if not witnessed:
+        print(say("keep this head outside the machine; without it a cut tail cannot be noticed:"))
+        print()
+    print(report.head, end="")

@@ -1,0 +1,122 @@
+"""``pleura demo``: the main job from end to end, in a throw-away home, without questions."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from pleura.bootstrap import Founding, House, found_house, open_house
+from pleura.entrypoints.cli.importing import films_below
+from pleura.entrypoints.cli.output import print_json
+from pleura.entrypoints.cli.trace import trace_facts
+from pleura.entrypoints.demo.report import ATTACK_NAMES, write_report
+from pleura.entrypoints.demo.story import Act, controls, import_films, leaks, make_copies, write_films
+from pleura.entrypoints.language import Texts
+from pleura.entrypoints.trace_view import trace_picture
+from pleura.settings import Settings
+
+
+def command(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Films or folders to use besides the phantoms.")
+    ] = None,
+    *,
+    report: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("demo-report"),
+    seed: Annotated[int, typer.Option(help="Chooses the copy that leaks and the alterations.")] = 1,
+    serve: Annotated[bool, typer.Option("--serve", help="Go on as a web application afterwards.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per leak.")] = False,
+) -> None:
+    """Import films, make copies, leak one in five ways and trace each: exit code 1 if a trace is wrong."""
+    say = Texts(Settings.from_environment(os.environ).language)
+    report.mkdir(parents=True, exist_ok=True)
+    with _throw_away_home(say) as (house, scratch):
+        acts = _play(house, scratch, paths or [], random.Random(seed), say)  # noqa: S311 - a demo that can be repeated
+        page = _write_pictures(report, acts, say, house.font)
+        _print_acts(acts, say, as_json=as_json)
+        print(say("report: {file}", file=str(page)))
+        if serve:
+            raise NotImplementedError
+    if not all(act.right for act in acts):
+        raise typer.Exit(1)
+
+
+def _play(house: House, scratch: Path, paths: list[Path], dice: random.Random, say: Texts) -> list[Act]:
+    given = films_below(paths, house, scratch / "unpacked")
+    films = write_films(scratch / "films") + given
+    with _progress(say("importing"), len(films)) as done:
+        images = import_films(house, films, done)
+    with _progress(say("making copies"), 3 * len(images)) as done:
+        copies = make_copies(house, images, done)
+    # The leaked copy is one of the films given, where there are any.
+    own = images[-len(given) :] if given else images
+    leaked = dice.choice([copy for copy in copies if copy.record.image in own])
+    found = scratch / "found"
+    found.mkdir()
+    acts = []
+    with _progress(say("tracing"), len(ATTACK_NAMES)) as done:
+        for act in (*leaks(house, leaked, found, dice), *controls(house, leaked.record, found)):
+            acts.append(act)
+            done()
+    return acts
+
+
+@contextlib.contextmanager
+def _throw_away_home(say: Texts) -> Iterator[tuple[House, Path]]:
+    with tempfile.TemporaryDirectory(prefix="pleura-demo-") as folder:
+        scratch = Path(folder)
+        settings = Settings(home=scratch / "home", language=say.language)
+        passphrase = secrets.token_urlsafe(24)
+        found_house(
+            settings,
+            Founding(passphrase=passphrase, administrator="admin", password=secrets.token_urlsafe(24)),
+        )
+        with open_house(settings, lambda: passphrase) as house:
+            yield house, scratch
+
+
+def _write_pictures(folder: Path, acts: list[Act], say: Texts, font: Path | None) -> Path:
+    pictures = {}
+    for act in acts:
+        pictures[act.attack] = f"{act.attack}.png"
+        (folder / pictures[act.attack]).write_bytes(trace_picture(act.trace, say, font))
+    return write_report(folder, acts, pictures, say)
+
+
+def _print_acts(acts: list[Act], say: Texts, *, as_json: bool) -> None:
+    if as_json:
+        for act in acts:
+            print_json({"attack": act.attack, "right": act.right, **trace_facts(act.trace.report)})
+        return
+    table = Table(box=None)
+    for heading in ("found as", "verdict", "recipient", "false-match probability", "seconds", ""):
+        table.add_column(say(heading))
+    for act in acts:
+        report = act.trace.report
+        table.add_row(
+            say(ATTACK_NAMES[act.attack]),
+            say(report.verdict.value),
+            report.record.recipient if report.record else "-",
+            f"<= {report.false_match_probability:.1e}" if report.record else "-",
+            f"{report.seconds:.1f}",
+            say("right") if act.right else say("WRONG"),
+        )
+    Console().print(table)
+
+
+@contextlib.contextmanager
+def _progress(task: str, total: int) -> Iterator[Callable[[], None]]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        row = progress.add_task(task, total=total)
+        yield lambda: progress.advance(row)

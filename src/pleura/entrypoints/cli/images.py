@@ -1,0 +1,85 @@
+"""``pleura images`` and ``pleura show``: what is in the vault."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pleura.domain.images import Image
+from pleura.entrypoints.cli.output import print_json
+from pleura.entrypoints.doorway import opened
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
+
+
+def list_command(*, as_json: AsJson = False) -> None:
+    """List the images in the vault, without names."""
+    with opened() as (house, say):
+        images = house.vault.images()
+    if as_json:
+        for image in images:
+            print_json(_facts(image))
+        return
+    table = Table(box=None)
+    for heading in ("image", "study", "patient", "modality", "device serial", "received"):
+        table.add_column(say(heading), no_wrap=True)
+    for image in images:
+        table.add_row(
+            image.id,
+            image.study,
+            image.patient,
+            image.modality,
+            image.device_serial,
+            f"{image.received_at:%Y-%m-%d %H:%M}",
+        )
+    Console().print(table)
+
+
+def show_command(
+    image: Annotated[str, typer.Argument(help="Name of the image, such as img-3f9k2m7p1x8q.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show one image and the copies made of it."""
+    with opened() as (house, say):
+        facts = _facts(house.vault.image(image))
+        copies = house.copies.records_of(image)
+    if as_json:
+        print_json(
+            {
+                **facts,
+                "copies": [
+                    {
+                        "copy": c.copy,
+                        "recipient": c.recipient,
+                        "purpose": c.purpose,
+                        "form": c.form,
+                        "issued_at": c.issued_at.isoformat(),
+                    }
+                    for c in copies
+                ],
+            }
+        )
+        return
+    for name, value in facts.items():
+        print(f"{say(name.replace('_', ' '))}: {value}")
+    for record in copies:
+        issued = f"{record.issued_at:%Y-%m-%d %H:%M}"
+        print(f"  {record.copy}  {issued}  {record.form}  {record.recipient}  {record.purpose}")
+
+
+def _facts(image: Image) -> dict[str, Any]:
+    return {
+        "image": image.id,
+        "study": image.study,
+        "patient": image.patient,
+        "modality": image.modality,
+        "device_serial": image.device_serial,
+        "rows": image.rows,
+        "columns": image.columns,
+        "origin": image.origin,
+        "received_at": image.received_at.isoformat(),
+    }

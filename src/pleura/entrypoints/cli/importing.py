@@ -1,0 +1,125 @@
+"""``pleura import``: files, folders and zip archives into the vault."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from pleura.bootstrap import House
+from pleura.domain.errors import BadInput
+from pleura.entrypoints.cli.output import actor, print_json
+from pleura.entrypoints.doorway import opened
+from pleura.entrypoints.language import Texts
+from pleura.prevent.arrivals import Arrival
+
+THREADS: Final = 2
+"""One file is sealed while the next is decoded in its worker; more would only crowd two cores."""
+
+
+def command(
+    paths: Annotated[list[Path], typer.Argument(help="DICOM files, folders, zip archives or pictures.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per file.")] = False,
+) -> None:
+    """Check, seal and record every film below the given paths; safe to interrupt and to run again."""
+    counts = {"stored": 0, "duplicate": 0, "refused": 0}
+    with opened() as (house, say), tempfile.TemporaryDirectory(prefix="pleura-unpacked-") as scratch:
+        for path, arrival in _receive_all(house, films_below(paths, house, Path(scratch)), say):
+            counts[arrival.status] += 1
+            _report(path, arrival, say, as_json=as_json)
+    if not as_json:
+        print(say("{stored} stored, {duplicate} duplicate, {refused} refused", **counts))
+    if counts["refused"]:
+        raise typer.Exit(1)
+
+
+def films_below(paths: Sequence[Path], house: House, scratch: Path) -> list[Path]:
+    """Every file to import below *paths*: folders are walked, zip archives unpacked below *scratch*.
+
+    A DICOMDIR only lists files that lie beside it, so the folder is walked and the list is not
+    needed. Raises BadInput for a path that is not there.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise BadInput(
+                "no-such-file", "there is no file or folder {path}", "check the path", path=str(path)
+            )
+        files = sorted(part for part in path.rglob("*") if part.is_file()) if path.is_dir() else [path]
+        for file in files:
+            found.extend(_unpacked(file, house, scratch / str(len(found))))
+    return found
+
+
+def _unpacked(file: Path, house: House, scratch: Path) -> Sequence[Path]:
+    if file.name == "DICOMDIR" or file.name.startswith("."):
+        return ()
+    with file.open("rb") as stream:
+        if stream.read(4) != b"PK\x03\x04":
+            return (file,)
+    scratch.mkdir(parents=True)
+    return house.worker.unpack(file, scratch)
+
+
+def _receive_all(house: House, files: Sequence[Path], say: Texts) -> Iterator[tuple[Path, Arrival]]:
+    who = actor()
+    with _progress(say("importing"), sum(file.stat().st_size for file in files)) as advance:
+
+        def receive(file: Path) -> Arrival:
+            arrival = house.arrivals.receive(file, actor=who)
+            advance(file.stat().st_size)
+            return arrival
+
+        pool = ThreadPoolExecutor(THREADS)
+        try:
+            yield from zip(files, pool.map(receive, files), strict=True)
+        finally:
+            # On Ctrl-C the files under way are finished, the others are left for the next run.
+            pool.shutdown(cancel_futures=True)
+
+
+def _report(path: Path, arrival: Arrival, say: Texts, *, as_json: bool) -> None:
+    reason = say.error(arrival.refusal) if arrival.refusal else None
+    if as_json:
+        print_json(
+            {
+                "path": str(path),
+                "status": arrival.status,
+                "image": arrival.image,
+                "study": arrival.study,
+                "reason": arrival.refusal.code if arrival.refusal else None,
+            }
+        )
+        return
+    print(f"{say(arrival.status)}  {path}  {arrival.image or ''}".rstrip())
+    if reason is not None:
+        print(f"    {reason[0]}\n    {say('next step')}: {reason[1]}")
+
+
+@contextlib.contextmanager
+def _progress(task: str, total: int) -> Iterator[Callable[[int], None]]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        row = progress.add_task(task, total=total)
+        yield lambda size: progress.advance(row, size)

@@ -1,0 +1,59 @@
+"""How the command line speaks: data to stdout, words to stderr, one JSON object where asked."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pleura.domain.errors import EnvironmentFault, PleuraError
+from pleura.entrypoints.language import Texts
+
+
+def print_json(answer: Mapping[str, Any]) -> None:
+    """*answer* as one line of JSON on stdout."""
+    print(json.dumps(answer, ensure_ascii=False, default=str), flush=True)
+
+
+def print_error(error: PleuraError, say: Texts) -> None:
+    """The cause, the object and the next step on stderr, with the code that the log knows."""
+    what, next_step = say.error(error)
+    print(f"pleura: {what} [{error.code}]\n  {say('next step')}: {next_step}", file=sys.stderr)
+
+
+def actor() -> str:
+    """Who is at the terminal, as the ledger writes it."""
+    try:
+        return f"cli:{pwd.getpwuid(os.geteuid()).pw_name}"
+    except KeyError:  # a container may run under a user that has no name
+        return f"cli:{os.geteuid()}"
+
+
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """A new private file at *path*, gone again when the block raises; an existing file is refused."""
+    try:
+        stream = path.open("xb")
+    except FileExistsError as error:
+        raise EnvironmentFault(
+            "output-exists", "{file} exists already", "choose another file name", file=str(path)
+        ) from error
+    except OSError as error:
+        raise EnvironmentFault(
+            "output-unwritable",
+            "{file} cannot be written",
+            "check the folder and its permissions",
+            file=str(path),
+        ) from error
+    try:
+        with stream:
+            path.chmod(0o600)
+            yield stream
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise

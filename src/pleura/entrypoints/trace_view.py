@@ -1,0 +1,78 @@
+"""A trace in words and as a picture, in the reader's language."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pleura.domain.tracing import TraceReport, Verdict
+from pleura.entrypoints.language import Texts
+from pleura.imaging.mark.read import difference
+from pleura.imaging.picture import Caption, side_by_side
+from pleura.imaging.rasters import encode_png, to_array, to_raster
+from pleura.monitor.trace import Trace
+
+
+def trace_lines(report: TraceReport, say: Texts) -> list[str]:
+    """The verdict and what supports it, one fact a line."""
+    record = report.record
+    if record is not None:
+        return [
+            say("TRACED to {recipient}", recipient=record.recipient),
+            say("copy {copy} of {image}", copy=record.copy, image=record.image),
+            say(
+                "issued {time} for: {purpose}",
+                time=f"{record.issued_at:%Y-%m-%d %H:%M:%S} UTC",
+                purpose=record.purpose,
+            ),
+            say(
+                "patient ID {patient_id}, device serial number {device_serial}",
+                patient_id=record.patient_id or "-",
+                device_serial=record.device_serial or "-",
+            ),
+            say(
+                "false-match probability at most {probability} (z = {score}, {comparisons} copies compared)",
+                probability=f"{report.false_match_probability:.1e}",
+                score=f"{report.score:.1f}",
+                comparisons=report.comparisons,
+            ),
+            say("{seconds} seconds", seconds=f"{report.seconds:.1f}"),
+            say("The mark names a copy, not a hand: ask how this copy was kept."),
+        ]
+    if report.verdict is Verdict.MATCHED:
+        return [
+            say("MATCHED: this is {image}, but no copy can be named", image=report.image or ""),
+            say("Either it was never a marked copy, its record is missing, or the mark is too damaged."),
+            say("{seconds} seconds", seconds=f"{report.seconds:.1f}"),
+            say("Next: look for a better picture of the same find."),
+        ]
+    return [
+        say("UNKNOWN: no original in this vault matches"),
+        say("{seconds} seconds", seconds=f"{report.seconds:.1f}"),
+        say("Next: look for a larger or sharper picture, or import the original and trace again."),
+    ]
+
+
+def trace_picture(trace: Trace, say: Texts, font: Path | None) -> bytes:
+    """Suspect, original and aligned difference side by side with the verdict, as PNG.
+
+    Without a *font* that has Chinese characters the words are English.
+    """
+    say = say if font else Texts("en")
+    headline, *lines = trace_lines(trace.report, say)
+    caption = Caption(
+        verdict=trace.report.verdict,
+        titles=(say("as found"), say("original"), say("aligned difference")),
+        headline=headline,
+        lines=lines,
+        no_original=say("no original matches"),
+        no_difference=say("nothing to compare with"),
+    )
+    match = trace.match
+    sheet = side_by_side(
+        to_array(trace.suspect),
+        match.work.grey if match else None,
+        caption=caption,
+        difference=difference(match.alignment, match.work.grey) if match else None,
+        font=font,
+    )
+    return encode_png(to_raster(sheet))

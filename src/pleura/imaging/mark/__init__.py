@@ -1,0 +1,1 @@
+"""The mark: the secret signs of one copy, embedded and read side by side (docs/formats/mark.md)."""

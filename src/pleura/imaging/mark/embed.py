@@ -1,0 +1,102 @@
+"""A mark goes into a picture: 8-bit renditions and 12- or 16-bit stored values."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pleura.domain.rasters import Raster, StoredPixels
+from pleura.imaging.mark.layout import Floats, chips, mask, pattern
+from pleura.imaging.rasters import to_array, to_raster
+from pleura.imaging.work import luma, to_work
+
+TARGET_PSNR: Final = 50.0
+"""Of an 8-bit rendition, in dB; the promise is 45."""
+
+MAX_CHANGE: Final = 6
+"""Grey levels by which one pixel of an 8-bit rendition may change."""
+
+_ROUNDS: Final = 3
+
+
+def embed(picture: NDArray[np.uint8], stream: bytes) -> NDArray[np.uint8]:
+    """*picture*, grey (rows, columns) or RGB (rows, columns, 3), with the mark of *stream* in it.
+
+    In colour all three samples change by the same amount, so hue stays. The change is at most
+    ``MAX_CHANGE``, and its size is set so that the PSNR is close to ``TARGET_PSNR``.
+    """
+    grey = luma(picture)
+    shape = _shape(grey)
+    design = _design(to_work(grey), stream, shape)
+    wanted = 255 * 10 ** (-TARGET_PSNR / 20)
+    clear = grey.astype(np.float32)
+    strength = wanted / max(_rms(design), 1e-6)
+    change = np.zeros_like(clear)
+    for _ in range(_ROUNDS):
+        # Rounding, clipping and saturation take some of the power; measure it and give it back.
+        change = np.rint(np.clip(strength * design, -MAX_CHANGE, MAX_CHANGE))
+        got = _rms(np.clip(clear + change, 0, 255) - clear)
+        strength *= wanted / max(got, 1e-6)
+    added = change if picture.ndim == 2 else change[..., None]
+    return np.asarray(np.clip(picture + added, 0, 255), dtype=np.uint8)
+
+
+def stored_bound(bits_stored: int) -> int:
+    """Stored values by which one pixel of a DICOM copy may change: 1/256 of the range, and never below 6."""
+    return max(MAX_CHANGE, 1 << max(bits_stored - 8, 0))
+
+
+def embed_stored(stored: StoredPixels, stream: bytes) -> Raster:
+    """The stored values with the mark of *stream* in them, same bits and sign.
+
+    The mark is laid out on the picture as the default window shows it. No value changes by more
+    than `stored_bound`, and none leaves the range of its stored bits.
+    """
+    values = to_array(stored.raster)
+    bound = stored_bound(stored.bits_stored)
+    shown = _shown(values, stored)
+    design = _design(to_work(shown), stream, _shape(luma(values)))
+    # White below black (MONOCHROME1) turns the change around, so that it looks the same on screen.
+    direction = 1 if stored.white >= stored.black else -1
+    strength = direction * bound / 3 / max(_rms(design), 1e-6)
+    change = np.rint(np.clip(strength * design, -bound, bound)).astype(np.int32)
+    added = change if values.ndim == 2 else change[..., None]
+    low, high = _range(stored)
+    inside = (values >= low) & (values <= high)
+    marked = np.where(inside, np.clip(values.astype(np.int32) + added, low, high), values)
+    return to_raster(marked.astype(values.dtype))
+
+
+def psnr(original: NDArray[Any], copy: NDArray[Any], peak: float = 255.0) -> float:
+    """Peak signal-to-noise ratio in dB; infinite for equal pictures."""
+    error = _rms(original.astype(np.float32) - copy.astype(np.float32))
+    return float("inf") if error == 0 else 20 * float(np.log10(peak / error))
+
+
+def _design(work: NDArray[np.uint8], stream: bytes, shape: tuple[int, int]) -> Floats:
+    """The masked pattern at full size, not yet scaled."""
+    masked = pattern(chips(stream, shape), _shape(work)) * mask(work)
+    return np.asarray(cv2.resize(masked, shape[::-1], interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+
+
+def _shown(values: NDArray[Any], stored: StoredPixels) -> NDArray[np.uint8]:
+    span = stored.white - stored.black or 1.0
+    shown = np.clip((values.astype(np.float32) - stored.black) * (255 / span), 0, 255)
+    return np.asarray(shown, dtype=np.uint8)
+
+
+def _range(stored: StoredPixels) -> tuple[int, int]:
+    if stored.raster.signed:
+        return -(2 ** (stored.bits_stored - 1)), 2 ** (stored.bits_stored - 1) - 1
+    return 0, 2**stored.bits_stored - 1
+
+
+def _shape(grey: NDArray[Any]) -> tuple[int, int]:
+    return int(grey.shape[0]), int(grey.shape[1])
+
+
+def _rms(values: NDArray[np.float32]) -> float:
+    return float(np.sqrt(np.mean(np.square(values), dtype=np.float64)))

@@ -1,0 +1,1 @@
+"""A suspect picture finds its original and is laid over it: features, ranking, registration."""

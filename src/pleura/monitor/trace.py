@@ -1,0 +1,190 @@
+"""Trace: from a suspect picture to the one copy it came from, with its error probability.
+
+1. The suspect is decoded in a disposable worker without keys.
+2. Candidates: the features of all originals, ranked by votes (`Search` is where an index plugs in).
+3. Alignment: the best candidates are registered to the suspect; the first that holds is the image.
+4. Residual: what of the suspect the original does not explain, measured without any key.
+5. Scores: every copy of that image is correlated with the residual; the best is named only when the
+   bound on the false-match probability, over all comparisons made, is below the accusation limit.
+6. The verdict is in the ledger before it is answered.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from pleura.crypto.keys import digest_of
+from pleura.domain.copies import CopyRecord
+from pleura.domain.errors import BadInput
+from pleura.domain.ports import Archive, Clock, PictureWorker, Records
+from pleura.domain.rasters import Raster
+from pleura.domain.tracing import ACCUSATION_LIMIT, TraceReport, Verdict, false_match_probability
+from pleura.imaging.mark.layout import STREAM_BYTES
+from pleura.imaging.mark.read import residual, score
+from pleura.imaging.match.features import Features
+from pleura.imaging.match.rank import rank
+from pleura.imaging.match.register import MIN_INLIERS, Alignment, align, find_geometry
+from pleura.imaging.match.sketch import Work
+from pleura.imaging.match.suspect import views
+from pleura.imaging.rasters import to_array
+from pleura.ledger.ledger import Ledger
+
+MAX_CANDIDATES: Final = 3
+"""Originals that are registered to one view of the suspect, most votes first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Match:
+    """The suspect laid over the original that it shows."""
+
+    image: str
+    work: Work
+    alignment: Alignment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trace:
+    """A report with the pictures it was read from."""
+
+    report: TraceReport
+    suspect: Raster
+    match: Match | None
+
+
+class Search(Protocol):
+    """Where candidates come from; an index takes the place of `EveryOriginal`."""
+
+    def candidates(self, suspect: Features, limit: int) -> Sequence[tuple[str, Features]]:
+        """At most *limit* originals that *suspect* may come from, likeliest first."""
+        ...
+
+
+class EveryOriginal:
+    """A search that compares with every original: right up to some thousands."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def candidates(self, suspect: Features, limit: int) -> Sequence[tuple[str, Features]]:
+        """At most *limit* originals, most votes first."""
+        names, originals = [], []
+        for name, features in self._archive.sketches():
+            names.append(name)
+            originals.append(Features.from_bytes(features))
+        return [(names[number], originals[number]) for number in rank(suspect, originals)[:limit]]
+
+
+class Tracer:
+    """Traces suspect pictures and records every verdict."""
+
+    def __init__(
+        self,
+        *,
+        archive: Archive,
+        search: Search,
+        worker: PictureWorker,
+        records: Records,
+        ledger: Ledger,
+        clock: Clock,
+    ) -> None:
+        self._archive = archive
+        self._search = search
+        self._worker = worker
+        self._records = records
+        self._ledger = ledger
+        self._clock = clock
+
+    def trace(self, path: Path, *, actor: str) -> Trace:
+        """The verdict on the picture at *path*; raises BadInput for what is no picture, LedgerBroken."""
+        started = time.monotonic()
+        suspect_digest = _digest(path)
+        try:
+            suspect = self._worker.suspect(path)
+        except BadInput as refusal:
+            with self._records.begin() as unit:
+                self._ledger.append(
+                    unit.ledger, "refusal", actor, reason=refusal.code, content=suspect_digest
+                )
+            raise
+        match = self._match(suspect)
+        copy, score, comparisons = self._best_copy(match) if match else (None, 0.0, 0)
+        report = self._judge(match, copy, score, comparisons, time.monotonic() - started)
+        self._write(report, suspect_digest, actor)
+        return Trace(report=report, suspect=suspect, match=match)
+
+    def _match(self, suspect: Raster) -> Match | None:
+        for view in views(to_array(suspect)):
+            for image, features in self._search.candidates(view.features, MAX_CANDIDATES):
+                geometry = find_geometry(view.features, features)
+                if geometry is None or geometry.inliers < MIN_INLIERS:
+                    continue
+                work = Work.from_bytes(self._archive.work(image))
+                alignment = align(view.grey, geometry, work.grey)
+                if alignment.holds:
+                    return Match(image=image, work=work, alignment=alignment)
+        return None
+
+    def _best_copy(self, match: Match) -> tuple[str | None, float, int]:
+        """The copy with the highest score, its score, and how many were compared."""
+        rest = residual(match.alignment, match.work.grey, (match.work.rows, match.work.columns))
+        copies = self._archive.copies(match.image)
+        scores = {
+            copy: score(rest, self._archive.mark_stream(match.image, copy, STREAM_BYTES)) for copy in copies
+        }
+        best = max(scores, key=lambda copy: scores[copy], default=None)
+        return best, scores[best] if best else 0.0, len(scores)
+
+    def _judge(
+        self, match: Match | None, copy: str | None, score: float, comparisons: int, seconds: float
+    ) -> TraceReport:
+        bound = false_match_probability(score, comparisons)
+        named = match is not None and copy is not None and bound <= ACCUSATION_LIMIT
+        record = self._archive.record(match.image, copy) if match and copy and named else None
+        return TraceReport(
+            verdict=_verdict(match, record),
+            image=match.image if match else None,
+            record=record,
+            false_match_probability=bound,
+            score=score,
+            comparisons=comparisons,
+            seconds=seconds,
+            finished_at=self._clock.now(),
+        )
+
+    def _write(self, report: TraceReport, suspect_digest: str, actor: str) -> None:
+        named = {"image": report.image} if report.image else {}
+        if report.record:
+            named["copy"] = report.record.copy
+        with self._records.begin() as unit:
+            self._ledger.append(
+                unit.ledger,
+                "trace",
+                actor,
+                suspect=suspect_digest,
+                verdict=report.verdict.value,
+                comparisons=report.comparisons,
+                **named,
+            )
+
+
+def _verdict(match: Match | None, record: CopyRecord | None) -> Verdict:
+    if match is None:
+        return Verdict.UNKNOWN
+    return Verdict.TRACED if record else Verdict.MATCHED
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return digest_of(stream).hex()
+    except OSError as error:
+        raise BadInput(
+            "no-such-file",
+            "there is no readable file {path}",
+            "check the path and its permissions",
+            path=str(path),
+        ) from error

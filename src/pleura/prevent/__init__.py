@@ -1,0 +1,1 @@
+"""How an image is kept in: keys, vault, arrivals, copies and accounts."""

@@ -1,0 +1,159 @@
+"""An image arrives: checked in a disposable worker, sealed, catalogued and recorded, then answered.
+
+The order is what makes a crash harmless:
+
+1. The keyed digest of the bytes finds a duplicate.
+2. A disposable worker without keys decodes the file; what it refuses is recorded and goes no further.
+3. Original and sketch are sealed and durable under names that nothing lists yet.
+4. Patient, study, image and ledger entry become durable in one transaction.
+5. Only then is the answer "stored". A crash before step 4 leaves objects that no catalogue row
+   names; a rerun stores the file again.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from pleura.crypto.fields import blind_index
+from pleura.crypto.keys import keyed_digest_of
+from pleura.domain.errors import BadInput
+from pleura.domain.ids import new_id
+from pleura.domain.images import Image, ImageFacts, SealedImage
+from pleura.domain.ports import Clock, PictureWorker, Records, Unit
+from pleura.domain.rasters import Received
+from pleura.imaging.match.sketch import make_sketch
+from pleura.imaging.rasters import to_array
+from pleura.ledger.ledger import Ledger
+from pleura.prevent.keyring import Keyring
+from pleura.prevent.patients import admit_patient, admit_study
+from pleura.prevent.vault import Kept, Vault
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """What became of one file."""
+
+    status: Literal["stored", "duplicate", "refused"]
+    image: str | None = None
+    study: str | None = None
+    refusal: BadInput | None = None
+
+
+class Arrivals:
+    """The way in for images."""
+
+    def __init__(
+        self,
+        *,
+        records: Records,
+        vault: Vault,
+        worker: PictureWorker,
+        ledger: Ledger,
+        keyring: Keyring,
+        clock: Clock,
+    ) -> None:
+        self._records = records
+        self._vault = vault
+        self._worker = worker
+        self._ledger = ledger
+        self._keyring = keyring
+        self._clock = clock
+
+    def receive(self, path: Path, *, actor: str) -> Arrival:
+        """What became of the file at *path*; raises EnvironmentFault when it could not be stored."""
+        with path.open("rb") as stream:
+            content_index = keyed_digest_of(self._keyring.index_key, stream)
+        with self._records.begin() as unit:
+            known = unit.catalogue.image_by_content(content_index)
+        if known is not None:
+            return _duplicate(known)
+        try:
+            received = self._worker.receive(path)
+            self._refuse_other_content(received.facts)
+        except BadInput as refusal:
+            self._record_refusal(refusal, content_index, actor)
+            return Arrival(status="refused", refusal=refusal)
+        return self._store(path, received, content_index, actor)
+
+    def _store(self, path: Path, received: Received, content_index: bytes, actor: str) -> Arrival:
+        image_id = new_id("image")
+        sketch = make_sketch(to_array(received.display)).to_bytes()
+        with _original(path, received) as original:
+            kept = self._vault.keep(image_id, original, sketch)
+        with self._records.begin() as unit:
+            # Another import of the same file may have finished while this one was sealing.
+            known = unit.catalogue.image_by_content(content_index)
+            if known is not None:
+                return _duplicate(known)
+            sealed = self._catalogue(unit, image_id, received.facts, kept, content_index)
+            self._ledger.append(
+                unit.ledger,
+                "import",
+                actor,
+                image=image_id,
+                study=sealed.image.study,
+                content=content_index.hex(),
+                size=kept.object_size,
+            )
+        return Arrival(status="stored", image=image_id, study=sealed.image.study)
+
+    def _catalogue(
+        self, unit: Unit, image_id: str, facts: ImageFacts, kept: Kept, content_index: bytes
+    ) -> SealedImage:
+        patient = admit_patient(facts, unit.catalogue, self._keyring)
+        study = admit_study(facts, patient, unit.catalogue, self._keyring)
+        sealed = SealedImage(
+            image=Image(
+                id=image_id,
+                study=study.id,
+                patient=patient.id,
+                modality=facts.modality,
+                device_serial=facts.device.serial_number,
+                rows=facts.rows,
+                columns=facts.columns,
+                bits_stored=facts.bits_stored,
+                origin=facts.origin,
+                received_at=self._clock.now(),
+            ),
+            content_index=content_index,
+            instance_index=self._instance_index(facts),
+            object_name=kept.object_name,
+            object_size=kept.object_size,
+            sketch_name=kept.sketch_name,
+            wrapped_dek=self._vault.wrap_dek(kept.dek, patient),
+            sealed_facts=self._vault.seal_facts(image_id, facts, patient),
+        )
+        unit.catalogue.add_image(sealed)
+        return sealed
+
+    def _refuse_other_content(self, facts: ImageFacts) -> None:
+        with self._records.begin() as unit:
+            known = unit.catalogue.image_by_instance(self._instance_index(facts))
+        if known is not None:
+            raise BadInput(
+                "instance-conflict",
+                "the SOP Instance UID is already stored with other content, as {image}",
+                "ask the sender which of the two is right; the stored one was not changed",
+                image=known.image.id,
+            )
+
+    def _instance_index(self, facts: ImageFacts) -> bytes:
+        return blind_index(self._keyring.index_key, "instance", facts.sop_instance_uid)
+
+    def _record_refusal(self, refusal: BadInput, content_index: bytes, actor: str) -> None:
+        with self._records.begin() as unit:
+            self._ledger.append(
+                unit.ledger, "refusal", actor, reason=refusal.code, content=content_index.hex()
+            )
+
+
+def _original(path: Path, received: Received) -> BinaryIO:
+    """The bytes to seal: the file as received, or the DICOM instance made from a picture."""
+    return path.open("rb") if received.instance is None else io.BytesIO(received.instance)
+
+
+def _duplicate(known: SealedImage) -> Arrival:
+    return Arrival(status="duplicate", image=known.image.id, study=known.image.study)

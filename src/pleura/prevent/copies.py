@@ -1,0 +1,180 @@
+"""A copy leaves: its record is in the ledger before its first byte exists."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from pleura.crypto.fields import open_field, seal_field
+from pleura.crypto.keys import digest
+from pleura.domain.copies import CopyForm, CopyRecord, SealedCopy
+from pleura.domain.errors import LedgerBroken, NotFound
+from pleura.domain.ids import new_id
+from pleura.domain.ports import Clock, PictureWorker, Records
+from pleura.imaging.mark.embed import embed, embed_stored
+from pleura.imaging.mark.layout import MARK_VERSION, STREAM_BYTES
+from pleura.imaging.rasters import encode_jpeg, encode_png, to_array, to_raster
+from pleura.ledger.entries import decode
+from pleura.ledger.ledger import Ledger
+from pleura.prevent.keyring import Keyring
+from pleura.prevent.patients import kek_of
+from pleura.prevent.vault import Vault
+
+JPEG_QUALITY: Final = 95
+
+DERIVATION: Final = "marked copy made by pleura; the invisible mark names one recipient"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyRequest:
+    """What somebody asks for: one rendition of one image for one recipient and purpose."""
+
+    image: str
+    recipient: str
+    purpose: str
+    form: CopyForm
+
+
+@dataclass(frozen=True, kw_only=True)
+class IssuedCopy:
+    """A copy that may leave: its record and its bytes."""
+
+    record: CopyRecord
+    content: bytes
+
+
+class _Document(msgspec.Struct, frozen=True):
+    """A copy record with the salt that keeps its digest in the ledger from being guessed."""
+
+    salt: str
+    record: CopyRecord
+
+
+class Copies:
+    """The way out for images."""
+
+    def __init__(
+        self,
+        *,
+        records: Records,
+        vault: Vault,
+        worker: PictureWorker,
+        ledger: Ledger,
+        keyring: Keyring,
+        clock: Clock,
+    ) -> None:
+        self._records = records
+        self._vault = vault
+        self._worker = worker
+        self._ledger = ledger
+        self._keyring = keyring
+        self._clock = clock
+
+    def issue(self, request: CopyRequest, *, actor: str) -> IssuedCopy:
+        """One marked copy; raises NotFound, BadInput, and whatever keeps the ledger from being written.
+
+        1. Everything that can fail on the original happens first.
+        2. The record becomes durable in catalogue and ledger.
+        3. Only then are the marked bytes made.
+        """
+        facts = self._vault.facts(request.image)
+        original = self._vault.original(request.image)
+        record = CopyRecord(
+            copy=new_id("copy"),
+            image=request.image,
+            recipient=request.recipient,
+            purpose=request.purpose,
+            form=request.form,
+            issued_at=self._clock.now(),
+            patient_id=facts.identity.patient_id,
+            device_serial=facts.device.serial_number,
+            mark_version=MARK_VERSION,
+        )
+        if request.form == "dicom":
+            stored = self._worker.stored(original)
+            self._write_record(record, actor)
+            pixels = embed_stored(stored, self._stream(record))
+            content = self._worker.derive(original, pixels, _derived_uid(), DERIVATION)
+            return IssuedCopy(record=record, content=content)
+        display = to_array(self._worker.display(original))
+        self._write_record(record, actor)
+        marked = to_raster(embed(display, self._stream(record)))
+        content = encode_png(marked) if request.form == "png" else encode_jpeg(marked, JPEG_QUALITY)
+        return IssuedCopy(record=record, content=content)
+
+    def names(self, image_id: str) -> list[str]:
+        """Names of all copies made of one image, oldest first."""
+        with self._records.begin() as unit:
+            return [copy.copy for copy in unit.catalogue.copies_of(image_id)]
+
+    def record(self, image_id: str, copy: str) -> CopyRecord:
+        """The record of one copy, proven to be the one in the ledger; raises NotFound, LedgerBroken."""
+        return self._open(self._find(image_id, copy))
+
+    def records_of(self, image_id: str) -> list[CopyRecord]:
+        """The proven records of all copies of one image, newest first."""
+        with self._records.begin() as unit:
+            sealed = list(unit.catalogue.copies_of(image_id))
+        return [self._open(copy) for copy in reversed(sealed)]
+
+    def _find(self, image_id: str, copy: str) -> SealedCopy:
+        with self._records.begin() as unit:
+            for sealed in unit.catalogue.copies_of(image_id):
+                if sealed.copy == copy:
+                    return sealed
+        raise NotFound("copy-unknown", "there is no copy {copy}", "list the copies of the image", copy=copy)
+
+    def _open(self, sealed: SealedCopy) -> CopyRecord:
+        with self._records.begin() as unit:
+            patient = unit.catalogue.patient(unit.catalogue.image(sealed.image).image.patient)
+            row = next(unit.ledger.rows(sealed.ledger_index), None)
+        kek = kek_of(patient, self._keyring)
+        clear = open_field(kek, sealed.sealed_record, _context(sealed.copy))
+        if row is None or decode(row.entry).facts.get("record") != digest(clear).hex():
+            raise LedgerBroken(
+                "copy-record-changed",
+                "the record of {copy} is not the one that the ledger holds",
+                "run pleura audit verify and keep this home as it is: it is evidence",
+                copy=sealed.copy,
+            )
+        return msgspec.json.decode(clear, type=_Document).record
+
+    def _write_record(self, record: CopyRecord, actor: str) -> None:
+        clear = msgspec.json.encode(_Document(salt=secrets.token_hex(32), record=record))
+        with self._records.begin() as unit:
+            patient = unit.catalogue.patient(unit.catalogue.image(record.image).image.patient)
+            receipt = self._ledger.append(
+                unit.ledger,
+                "copy",
+                actor,
+                copy=record.copy,
+                image=record.image,
+                form=record.form,
+                mark_version=record.mark_version,
+                record=digest(clear).hex(),
+            )
+            unit.catalogue.add_copy(
+                SealedCopy(
+                    copy=record.copy,
+                    image=record.image,
+                    issued_at=record.issued_at,
+                    ledger_index=receipt.index,
+                    sealed_record=seal_field(kek_of(patient, self._keyring), clear, _context(record.copy)),
+                )
+            )
+
+    def _stream(self, record: CopyRecord) -> bytes:
+        return self._keyring.mark_stream(record.image, record.copy, STREAM_BYTES)
+
+
+def _context(copy: str) -> bytes:
+    return f"copy/{copy}".encode()
+
+
+def _derived_uid() -> str:
+    """A fresh SOP Instance UID from 122 random bits (DICOM PS3.5 B.2, UUID-derived)."""
+    return f"2.25.{uuid.uuid4().int}"

@@ -1,0 +1,60 @@
+"""The keys of one installation, unwrapped for as long as a process works with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import get_args
+
+from pleura.crypto.keys import derive, keystream, new_key
+from pleura.crypto.root import Root
+from pleura.crypto.signing import Signer
+from pleura.domain.errors import EnvironmentFault
+from pleura.domain.installation import InstallationKey, KeyPurpose
+from pleura.domain.ports import Catalogue
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keyring:
+    """The root and the installation keys below it; never printed."""
+
+    root: Root
+    index_key: bytes
+    mark_key: bytes
+    signer: Signer
+
+    def __repr__(self) -> str:
+        return f"Keyring(epoch={self.root.epoch})"
+
+    def mark_stream(self, image: str, copy: str, length: int) -> bytes:
+        """The *length* secret bytes that become the chips of one copy's mark (docs/formats/mark.md)."""
+        return keystream(derive(self.mark_key, "mark", f"{image}/{copy}".encode()), length)
+
+
+def found_keyring(root: Root, catalogue: Catalogue) -> Keyring:
+    """A keyring of fresh random keys, stored wrapped by *root*."""
+    for purpose in get_args(KeyPurpose):
+        wrapped = root.wrap(new_key())
+        catalogue.add_key(InstallationKey(purpose=purpose, root_epoch=root.epoch, wrapped=wrapped))
+    return load_keyring(root, catalogue)
+
+
+def load_keyring(root: Root, catalogue: Catalogue) -> Keyring:
+    """The keyring that *root* opens; raises EnvironmentFault for a missing key, SealBroken."""
+
+    def unwrap(purpose: KeyPurpose) -> bytes:
+        key = catalogue.key(purpose)
+        if key is None:
+            raise EnvironmentFault(
+                "key-missing",
+                "the database has no {purpose} key",
+                "restore the database from a backup",
+                purpose=purpose,
+            )
+        return root.unwrap(key.wrapped)
+
+    return Keyring(
+        root=root,
+        index_key=unwrap("index"),
+        mark_key=unwrap("mark"),
+        signer=Signer.from_bytes(unwrap("ledger")),
+    )
