@@ -38,6 +38,7 @@ from pleura.adapters.disposable.protocol import (
     send_frame,
 )
 from pleura.domain.errors import BadInput, EnvironmentFault
+from pleura.domain.images import Description
 from pleura.domain.rasters import Raster, Received, StoredPixels
 from pleura.imaging.dicom.refusals import REFUSALS, refuse
 
@@ -90,10 +91,10 @@ class DisposableWorker:
                 self._zygote.stop()
             self._zygote = None
 
-    def receive(self, path: Path) -> Received:
+    def receive(self, path: Path, about: Description) -> Received:
         """What the file at *path* is; raises BadInput."""
         with _file(path) as source:
-            answer, blobs = self._ask(Job(verb="receive"), [source])
+            answer, blobs = self._ask(Job(verb="receive", about=about), [source])
         if answer.facts is None or len(blobs) not in (1, 2):
             raise refuse("decode-died")
         facts = answer.facts

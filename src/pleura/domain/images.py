@@ -31,6 +31,14 @@ class Device:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Description:
+    """What the person who imports a picture says about it; a DICOM instance speaks for itself."""
+
+    identity: Identity = Identity()
+    device: Device = Device()
+
+
+@dataclass(frozen=True, kw_only=True)
 class ImageFacts:
     """What a disposable worker read in one received file: plain values only, checked for size."""
 

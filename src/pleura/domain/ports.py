@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from pleura.domain.copies import CopyRecord, SealedCopy
-from pleura.domain.images import Patient, SealedImage, Study
+from pleura.domain.images import Description, Patient, SealedImage, Study
 from pleura.domain.installation import Account, InstallationKey, KeyPurpose
 from pleura.domain.rasters import Raster, Received, StoredPixels
 
@@ -102,8 +102,8 @@ class PictureWorker(Protocol):
     died or ran over a limit.
     """
 
-    def receive(self, path: Path) -> Received:
-        """What the file at *path* is: a DICOM instance, or a picture wrapped as one."""
+    def receive(self, path: Path, about: Description) -> Received:
+        """What the file at *path* is: a DICOM instance, or a picture made one and described by *about*."""
         ...
 
     def unpack(self, archive: Path, folder: Path) -> Sequence[Path]:

@@ -14,6 +14,9 @@ ACCUSATION_LIMIT: Final = 1e-9
 """A copy is named only when an innocent copy would be named with at most this probability."""
 
 
+_LEAST_BOUND: Final = 1e-300  # below it floating point would round an upper bound down to zero
+
+
 class Verdict(StrEnum):
     """What a suspect picture turned out to be."""
 
@@ -31,7 +34,7 @@ def false_match_probability(z: float, comparisons: int) -> float:
     """
     if z <= 0:
         return 1.0
-    return min(1.0, comparisons * math.exp(-z * z / 2))
+    return min(1.0, max(_LEAST_BOUND, comparisons * math.exp(-z * z / 2)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, RowMapping, insert, select
 
 from pleura.adapters.database.catalogue import SqlCatalogue
 from pleura.adapters.database.engine import database_faults, database_file, open_engine
@@ -71,7 +71,8 @@ class SqlLedgerRows:
 
     def last(self) -> LedgerRow | None:
         """The row with the highest index."""
-        row = self._connection.execute(select(ledger).order_by(ledger.c.index.desc()).limit(1)).one_or_none()
+        statement = select(ledger).order_by(ledger.c.index.desc()).limit(1)
+        row = self._connection.execute(statement).mappings().one_or_none()
         return _ledger_row(row) if row else None
 
     def add(self, row: LedgerRow) -> None:
@@ -86,10 +87,10 @@ class SqlLedgerRows:
         """The rows from index *start* on, in order, a few hundred in memory at a time."""
         statement = select(ledger).where(ledger.c.index >= start).order_by(ledger.c.index)
         result = self._connection.execute(statement.execution_options(yield_per=_ROWS_AT_A_TIME))
-        return (_ledger_row(row) for row in result)
+        return (_ledger_row(row) for row in result.mappings())
 
 
-def _ledger_row(row: Row[Any]) -> LedgerRow:
-    frontier: bytes = row.frontier
+def _ledger_row(row: RowMapping) -> LedgerRow:
+    frontier: bytes = row["frontier"]
     hashes = tuple(frontier[at : at + _HASH_BYTES] for at in range(0, len(frontier), _HASH_BYTES))
-    return LedgerRow(index=row.index, entry=row.entry, frontier=hashes, head=row.head)
+    return LedgerRow(index=row["index"], entry=row["entry"], frontier=hashes, head=row["head"])

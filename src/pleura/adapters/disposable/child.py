@@ -131,8 +131,8 @@ def _answer(job: Job, files: list[int], summons: Summons) -> Reply:
         return Answer(refused="decode-failed"), []
 
 
-def _receive(_: Job, files: list[int], __: Summons) -> Reply:
-    received = writing.receive(_content(files[0]))
+def _receive(job: Job, files: list[int], __: Summons) -> Reply:
+    received = writing.receive(_content(files[0]), job.about)
     blobs = [received.display.data]
     if received.instance is not None:
         blobs.append(received.instance)

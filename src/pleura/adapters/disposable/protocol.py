@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from pleura.domain.images import ImageFacts
+from pleura.domain.images import Description, ImageFacts
 from pleura.domain.rasters import Raster
 
 MAX_HEADER: Final = 64 << 10
@@ -72,6 +72,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     raster: RasterShape | None = None
     sop_instance_uid: str = ""
     derivation: str = ""
+    about: Description = Description()
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Final
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.progress import (
@@ -22,6 +23,7 @@ from rich.progress import (
 
 from pleura.bootstrap import House
 from pleura.domain.errors import BadInput
+from pleura.domain.images import Description
 from pleura.entrypoints.cli.output import actor, print_json
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.language import Texts
@@ -34,12 +36,16 @@ THREADS: Final = 2
 def command(
     paths: Annotated[list[Path], typer.Argument(help="DICOM files, folders, zip archives or pictures.")],
     *,
+    details: Annotated[
+        Path | None, typer.Option(help="JSON file that says whose the pictures are; see docs/commands.md.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per file.")] = False,
 ) -> None:
     """Check, seal and record every film below the given paths; safe to interrupt and to run again."""
     counts = {"stored": 0, "duplicate": 0, "refused": 0}
     with opened() as (house, say), tempfile.TemporaryDirectory(prefix="pleura-unpacked-") as scratch:
-        for path, arrival in _receive_all(house, films_below(paths, house, Path(scratch)), say):
+        films = films_below(paths, house, Path(scratch))
+        for path, arrival in _receive_all(house, films, read_details(details), say):
             counts[arrival.status] += 1
             _report(path, arrival, say, as_json=as_json)
     if not as_json:
@@ -76,12 +82,32 @@ def _unpacked(file: Path, house: House, scratch: Path) -> Sequence[Path]:
     return house.worker.unpack(file, scratch)
 
 
-def _receive_all(house: House, files: Sequence[Path], say: Texts) -> Iterator[tuple[Path, Arrival]]:
+def read_details(file: Path | None) -> Description:
+    """The description in a JSON file such as ``{"identity": {"patient_id": "A1"}, "device": {}}``.
+
+    It comes from a file because a command line can be read by every process. Raises BadInput.
+    """
+    if file is None:
+        return Description()
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Description)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise BadInput(
+            "bad-details",
+            "the details file {file} cannot be read as a description",
+            "write JSON with the objects identity and device, see docs/commands.md",
+            file=str(file),
+        ) from error
+
+
+def _receive_all(
+    house: House, files: Sequence[Path], about: Description, say: Texts
+) -> Iterator[tuple[Path, Arrival]]:
     who = actor()
     with _progress(say("importing"), sum(file.stat().st_size for file in files)) as advance:
 
         def receive(file: Path) -> Arrival:
-            arrival = house.arrivals.receive(file, actor=who)
+            arrival = house.arrivals.receive(file, actor=who, about=about)
             advance(file.stat().st_size)
             return arrival
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from pleura.bootstrap import House
 from pleura.domain.copies import CopyForm, CopyRecord
+from pleura.domain.images import Description, Device, Identity
 from pleura.domain.tracing import Verdict
 from pleura.imaging.simulate.phantom import PATIENTS, make_film
 from pleura.imaging.simulate.stage import FIVE_LEAKS, leak
@@ -60,15 +61,23 @@ def write_films(folder: Path) -> list[Path]:
 
 
 def import_films(house: House, films: Sequence[Path], done: Callable[[], None]) -> list[str]:
-    """Names of the images that *films* became; a refused film is left out."""
+    """Names of the images that *films* became; a refused film is left out.
 
-    def receive(path: Path) -> str | None:
-        arrival = house.arrivals.receive(path, actor=ACTOR)
+    A picture says nothing of its patient and its device, so the demo invents both.
+    """
+
+    def receive(numbered: tuple[int, Path]) -> str | None:
+        number, path = numbered
+        about = Description(
+            identity=Identity(patient_id=f"DEMO-{number:04d}", issuer="pleura demo"),
+            device=Device(manufacturer="pleura demo", serial_number="DEMO-DX-1"),
+        )
+        arrival = house.arrivals.receive(path, actor=ACTOR, about=about)
         done()
         return arrival.image
 
     with ThreadPoolExecutor(THREADS) as pool:
-        return [image for image in pool.map(receive, films) if image is not None]
+        return [image for image in pool.map(receive, enumerate(films, 1)) if image is not None]
 
 
 def make_copies(house: House, images: Sequence[str], done: Callable[[], None]) -> list[IssuedCopy]:

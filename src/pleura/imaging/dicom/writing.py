@@ -20,7 +20,7 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from pleura.domain.images import ImageFacts
+from pleura.domain.images import Description, ImageFacts
 from pleura.domain.rasters import Raster, Received
 from pleura.imaging.dicom.pictures import RECEIVED_FORMATS, SUSPECT_FORMATS, Picture, open_picture
 from pleura.imaging.dicom.reading import GREY, facts, number, open_instance, text
@@ -50,7 +50,7 @@ _DROPPED: Final = (
 )
 
 
-def receive(data: bytes) -> Received:
+def receive(data: bytes, about: Description) -> Received:
     """What the received bytes are: a DICOM instance, or a picture wrapped as one. Raises BadInput."""
     with only_refusals():
         if not data:
@@ -58,7 +58,7 @@ def receive(data: bytes) -> Received:
         if is_dicom(data):
             dataset = open_instance(data)
             return Received(facts=facts(dataset, "dicom"), instance=None, display=shown(dataset))
-        instance = wrap(open_picture(data, RECEIVED_FORMATS), data)
+        instance = wrap(open_picture(data, RECEIVED_FORMATS), data, about)
         dataset = open_instance(instance)
         return Received(facts=_picture_facts(dataset), instance=instance, display=shown(dataset))
 
@@ -84,8 +84,8 @@ def is_dicom(data: bytes) -> bool:
     return is_part10(data) or looks_like_dataset(data)
 
 
-def wrap(picture: Picture, source: bytes) -> bytes:
-    """A Secondary Capture Image (PS3.3 A.8) of *picture*, without a patient, its origin stated.
+def wrap(picture: Picture, source: bytes, about: Description) -> bytes:
+    """A Secondary Capture Image (PS3.3 A.8) of *picture*, its origin stated, described by *about*.
 
     Its UIDs follow from the bytes of *source*, so that an import run again meets the same instance.
     """
@@ -96,10 +96,10 @@ def wrap(picture: Picture, source: bytes) -> bytes:
     dataset.SOPInstanceUID = _content_uid(b"instance", digest)
     dataset.StudyInstanceUID = _content_uid(b"study", digest)
     dataset.SeriesInstanceUID = _content_uid(b"series", digest)
-    for keyword in ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "ReferringPhysicianName"):
+    for keyword in ("PatientSex", "ReferringPhysicianName", "StudyDate", "StudyTime", "StudyID"):
         setattr(dataset, keyword, "")
-    for keyword in ("StudyDate", "StudyTime", "StudyID", "AccessionNumber", "PatientOrientation"):
-        setattr(dataset, keyword, "")
+    dataset.PatientOrientation = ""
+    _describe(dataset, about)
     dataset.SeriesNumber = None
     dataset.InstanceNumber = 1
     dataset.Modality = "OT"
@@ -117,6 +117,20 @@ def wrap(picture: Picture, source: bytes) -> bytes:
         dataset.WindowCenter = str(2 ** (raster.bits - 1))
         dataset.WindowWidth = str(2**raster.bits)
     return _part10(dataset)
+
+
+def _describe(dataset: Dataset, about: Description) -> None:
+    """Set what the importing person said: identity (PS3.3 C.2.2) and device (C.7.5.1)."""
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.PatientName = about.identity.patient_name
+    dataset.PatientID = about.identity.patient_id
+    dataset.IssuerOfPatientID = about.identity.issuer
+    dataset.PatientBirthDate = about.identity.birth_date
+    dataset.AccessionNumber = about.identity.accession_number
+    dataset.Manufacturer = about.device.manufacturer
+    dataset.ManufacturerModelName = about.device.model
+    dataset.StationName = about.device.station
+    dataset.DeviceSerialNumber = about.device.serial_number
 
 
 def derive(original: bytes, pixels: Raster, sop_instance_uid: str, derivation: str) -> bytes:
