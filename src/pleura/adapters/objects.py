@@ -104,7 +104,7 @@ def _write(path: Path, pieces: Iterable[bytes | memoryview]) -> int:
     return size
 
 
-def _write_all(descriptor: int, piece: bytes) -> None:
+def _write_all(descriptor: int, piece: bytes | memoryview) -> None:
     rest = memoryview(piece)
     while rest:
         rest = rest[os.write(descriptor, rest) :]

@@ -97,7 +97,7 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
 
     RFC 9162, 2.1.3.2: ``last`` and ``position`` walk up the tree together.
     """
-    if not 0 <= index < size:
+    if not 0 <= index < size or len(leaf) != HASH_BYTES:
         raise _not_included()
     position, last, node = index, size - 1, leaf
     for sibling in proof:

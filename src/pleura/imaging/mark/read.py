@@ -38,11 +38,8 @@ def residual(alignment: Alignment, work: Grey, shape: tuple[int, int]) -> Residu
 
     *work* is the original's work image, *shape* the rows and columns of the original.
     """
-    valid = alignment.valid
-    toned, slope = _toned(alignment.picture, work, valid)
-    rest = np.where(valid, alignment.picture - toned, 0).astype(np.float32)
-    seen = valid.astype(np.float32)
-    rest = (rest - _explained(rest, toned, seen)) * seen
+    rest, slope = _unexplained(alignment, work)
+    seen = alignment.valid.astype(np.float32)
     power = cv2.GaussianBlur(rest * rest, (0, 0), 8) / (cv2.GaussianBlur(seen, (0, 0), 8) + 1e-6)
     scale = np.sqrt(power) + 0.3
     clipped = np.clip(rest / scale, -_CLIP, _CLIP) * seen
@@ -53,9 +50,9 @@ def residual(alignment: Alignment, work: Grey, shape: tuple[int, int]) -> Residu
 
 
 def difference(alignment: Alignment, work: Grey) -> Floats:
-    """The aligned suspect less the original in the suspect's grey levels; not a number where not covered."""
-    toned, _ = _toned(alignment.picture, work, alignment.valid)
-    return np.where(alignment.valid, alignment.picture - toned, np.float32(np.nan))
+    """What of the aligned suspect the original does not explain, in grey levels; not a number outside."""
+    rest, _ = _unexplained(alignment, work)
+    return np.where(alignment.valid, rest, np.float32(np.nan))
 
 
 def score(rest: Residual, stream: bytes) -> float:
@@ -66,6 +63,14 @@ def score(rest: Residual, stream: bytes) -> float:
     """
     signs = chips(stream, rest.shape)
     return sum(float(np.vdot(cells, layer)) for cells, layer in zip(rest.cells, signs, strict=True))
+
+
+def _unexplained(alignment: Alignment, work: Grey) -> tuple[Floats, Floats]:
+    """Steps 1 and 2: the rest in grey levels of the suspect, and the slope of its tone curve."""
+    toned, slope = _toned(alignment.picture, work, alignment.valid)
+    seen = alignment.valid.astype(np.float32)
+    rest = (alignment.picture - toned) * seen
+    return (rest - _explained(rest, toned, seen)) * seen, slope
 
 
 def _toned(picture: Floats, work: Grey, valid: NDArray[np.bool_]) -> tuple[Floats, Floats]:

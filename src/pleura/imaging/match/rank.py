@@ -25,7 +25,7 @@ def rank(suspect: Features, originals: Sequence[Features]) -> list[int]:
     consistency, Jegou, Douze and Schmid, ECCV 2008).
     """
     voters = unit(suspect.descriptors[:_VOTERS])
-    if len(voters) == 0:
+    if len(voters) == 0 or not originals:
         return list(range(len(originals)))
     nearest = np.zeros((len(originals), len(voters)), dtype=np.float32)
     partner = np.zeros((len(originals), len(voters)), dtype=np.int64)

@@ -14,9 +14,12 @@ from pleura.imaging.work import Grey
 
 MIN_INLIERS: Final = 20
 MIN_AGREEMENT: Final = 0.35
+MIN_SUPPORT: Final = 35.0
+"""Inliers times agreement. Two exposures of one patient reached 30, the weakest true copies 150."""
 
 _RATIO: Final = 0.85  # Lowe's ratio, loose: MAGSAC sorts out
 _ENOUGH_PAIRS: Final = 8
+_HORIZON: Final = 1e-3
 _STEP: Final = 24  # work pixels between the points that are followed
 _FLOW_WINDOW: Final = (41, 41)
 _STAGES: Final = ((3, 12.0), (5, 4.0), (5, 4.0))
@@ -48,7 +51,11 @@ class Alignment:
     @property
     def holds(self) -> bool:
         """Whether the suspect shows this original, by geometry and by what it shows."""
-        return self.inliers >= MIN_INLIERS and self.agreement >= MIN_AGREEMENT
+        return (
+            self.inliers >= MIN_INLIERS
+            and self.agreement >= MIN_AGREEMENT
+            and self.inliers * self.agreement >= MIN_SUPPORT
+        )
 
 
 def find_geometry(suspect: Features, original: Features) -> Geometry | None:
@@ -116,9 +123,12 @@ class _Field:
         """The source at every work pixel, and where the source covers it."""
         (a, b, c), (d, e, f), (g, h, i) = homography.astype(np.float32)
         depth = g * self._x + h * self._y + i
-        u = (a * self._x + b * self._y + c) / depth
-        v = (d * self._x + e * self._y + f) / depth
-        valid = (u >= 1) & (v >= 1) & (u < source.shape[1] - 2) & (v < source.shape[0] - 2)
+        # What lies on or behind the horizon is not seen.
+        ahead = depth > _HORIZON
+        divisor = np.where(ahead, depth, 1).astype(np.float32)
+        u = (a * self._x + b * self._y + c) / divisor
+        v = (d * self._x + e * self._y + f) / divisor
+        valid = ahead & (u >= 1) & (v >= 1) & (u < source.shape[1] - 2) & (v < source.shape[0] - 2)
         picture = cv2.remap(source, u, v, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(picture, dtype=np.float32), valid
 

@@ -1,0 +1,153 @@
+"""The trace table: attack x right copy named, on real films or on phantoms.
+
+    python -m bench.tracing [FOLDER] [--films N] [--attacks a,b] [--gallery FOLDER] [--json]
+
+Every film gets three marked copies; the second one is attacked and traced among all films and the
+distractors of the gallery. Scores of innocent keys are drawn besides, and unmarked films are traced.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pleura.domain.tracing import ACCUSATION_LIMIT, false_match_probability
+from pleura.imaging.mark.embed import embed, psnr
+from pleura.imaging.mark.layout import STREAM_BYTES
+from pleura.imaging.mark.read import residual, score
+from pleura.imaging.match.rank import rank
+from pleura.imaging.match.register import MIN_INLIERS, Alignment, align, find_geometry
+from pleura.imaging.match.sketch import Sketch, make_sketch
+from pleura.imaging.match.suspect import views
+from pleura.imaging.simulate.leaks import ATTACKS
+from pleura.imaging.simulate.phantom import phantom
+
+REQUIRED = ["jpeg-90", "jpeg-75", "jpeg-50", "resize-1280-q70", "crop-50", "rotate-5-crop", "messenger", "screenshot-crop", "rotated-crop", "phone-photo", "print-scan"]
+COPIES = 3
+INNOCENTS = 40
+
+
+@dataclass
+class Row:
+    films: int = 0
+    right: int = 0
+    matched: int = 0
+    unknown: int = 0
+    wrong: int = 0
+    scores: list[float] = field(default_factory=list)
+    innocent: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+
+def films(folder: Path | None, most: int) -> list[NDArray[np.uint8]]:
+    if folder is None:
+        return [(phantom(seed) >> 4).astype(np.uint8) for seed in range(most)]
+    paths = sorted(path for path in folder.iterdir() if path.suffix in {".png", ".jpg"})[:most]
+    return [np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), dtype=np.uint8) for path in paths]
+
+
+def streams(film: int) -> list[bytes]:
+    dice = np.random.default_rng(1000 + film)
+    return [dice.bytes(STREAM_BYTES) for _ in range(COPIES)]
+
+
+def match(suspect: NDArray[np.uint8], sketches: Sequence[Sketch]) -> tuple[int, Alignment] | None:
+    """The same steps as monitor.trace, without worker, vault and ledger."""
+    for view in views(suspect):
+        for number in rank(view.features, [sketch.features for sketch in sketches])[:3]:
+            geometry = find_geometry(view.features, sketches[number].features)
+            if geometry is None or geometry.inliers < MIN_INLIERS:
+                continue
+            alignment = align(view.grey, geometry, sketches[number].work.grey)
+            if alignment.holds:
+                return number, alignment
+    return None
+
+
+def trace(suspect: NDArray[np.uint8], film: int, sketches: Sequence[Sketch], row: Row) -> None:
+    row.films += 1
+    started = time.process_time()
+    found = match(suspect, sketches)
+    if found is None:
+        row.unknown += 1
+        row.seconds.append(time.process_time() - started)
+        return
+    number, alignment = found
+    work = sketches[number].work
+    rest = residual(alignment, work.grey, (work.rows, work.columns))
+    scores = [score(rest, stream) for stream in streams(number)]
+    row.seconds.append(time.process_time() - started)
+    best = int(np.argmax(scores))
+    dice = np.random.default_rng(film)
+    row.innocent += [score(rest, dice.bytes(STREAM_BYTES)) for _ in range(INNOCENTS)]
+    if false_match_probability(scores[best], COPIES) > ACCUSATION_LIMIT:
+        row.matched += 1
+    elif (number, best) == (film, 1):
+        row.right += 1
+        row.scores.append(scores[best])
+    else:
+        row.wrong += 1
+
+
+def table(
+    pictures: Sequence[NDArray[np.uint8]], others: Sequence[Sketch], attacks: Sequence[str]
+) -> Iterator[tuple[str, Row]]:
+    sketches = [make_sketch(picture) for picture in pictures] + list(others)
+    for attack in [*attacks, "unmarked"]:
+        row = Row()
+        for film, picture in enumerate(pictures):
+            dice = np.random.default_rng(film)
+            copy = (
+                picture if attack == "unmarked" else ATTACKS[attack](embed(picture, streams(film)[1]), dice)
+            )
+            trace(copy, film, sketches, row)
+        yield attack, row
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    default = Path(os.environ.get("PLEURA_CXR", "../shared/cxr")) / "full"
+    parser.add_argument("folder", nargs="?", type=Path, default=default if default.is_dir() else None)
+    parser.add_argument("--films", type=int, default=24)
+    parser.add_argument("--attacks", default=",".join(REQUIRED))
+    parser.add_argument("--gallery", type=Path, help="folder of distractors")
+    parser.add_argument("--distractors", type=int, default=76)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    pictures = films(arguments.folder, arguments.films)
+    others = (
+        [make_sketch(other) for other in films(arguments.gallery, arguments.distractors)]
+        if arguments.gallery
+        else []
+    )
+    levels = [psnr(picture, embed(picture, streams(film)[1])) for film, picture in enumerate(pictures)]
+    print(f"{len(pictures)} films among {len(pictures) + len(others)} originals, {COPIES} copies each")
+    print(f"PSNR of the copies: min {min(levels):.2f} dB, median {np.median(levels):.2f} dB\n")
+    print(
+        "| attack | right | matched | unknown | wrong name | least z | median z | highest innocent z | CPU s, median |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
+    for attack, row in table(pictures, others, arguments.attacks.split(",")):
+        least, median = (min(row.scores), np.median(row.scores)) if row.scores else (0.0, 0.0)
+        highest = max(row.innocent, default=0.0)
+        print(
+            f"| {attack} | {row.right}/{row.films} | {row.matched} | {row.unknown} | {row.wrong} | {least:.1f} "
+            f"| {median:.1f} | {highest:.2f} of {len(row.innocent)} | {np.median(row.seconds):.2f} |",
+            flush=True,
+        )
+        if arguments.json:
+            print(json.dumps({"attack": attack, "films": row.films, "right": row.right, "wrong": row.wrong}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+"""Synthetic film-like pictures for the tests of mark and match: quick, and different for every seed."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+def film(seed: int, rows: int = 640, columns: int = 520) -> NDArray[np.uint8]:
+    """Smooth shadows, branching detail and fine noise, 8 bits."""
+    dice = np.random.default_rng(seed)
+    total = np.zeros((rows, columns), dtype=np.float32)
+    for width, weight in ((60, 40.0), (20, 18.0), (7, 9.0), (2.5, 5.0)):
+        layer = dice.standard_normal((rows, columns)).astype(np.float32)
+        smooth = cv2.GaussianBlur(layer, (0, 0), width)
+        total += smooth * np.float32(weight / smooth.std())
+    return np.clip(total + 120 + dice.standard_normal((rows, columns)) * 1.5, 0, 255).astype(np.uint8)

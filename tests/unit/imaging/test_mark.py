@@ -1,0 +1,165 @@
+"""A mark is invisible, bounded, and read by nobody without its stream."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from tests.fakes.films import film
+
+from pleura.domain.rasters import StoredPixels
+from pleura.imaging.mark.embed import MAX_CHANGE, embed, embed_stored, psnr, stored_bound
+from pleura.imaging.mark.layout import LAYERS, STREAM_BYTES, cell_grid, chips
+from pleura.imaging.mark.read import difference, residual, score
+from pleura.imaging.match.register import Alignment
+from pleura.imaging.rasters import to_array, to_raster
+from pleura.imaging.work import to_work
+
+FILM = film(1)
+STREAM = np.random.default_rng(7).bytes(STREAM_BYTES)
+
+
+def aligned(suspect: NDArray[np.uint8]) -> Alignment:
+    """The alignment of a suspect that was never moved."""
+    work = to_work(suspect).astype(np.float32)
+    return Alignment(picture=work, valid=np.ones(work.shape, bool), inliers=100, agreement=1.0)
+
+
+def read(suspect: NDArray[np.uint8], original: NDArray[np.uint8], stream: bytes) -> float:
+    shape = (original.shape[0], original.shape[1])
+    return score(residual(aligned(suspect), to_work(original), shape), stream)
+
+
+def test_a_marked_copy_has_at_least_45_decibels() -> None:
+    assert psnr(FILM, embed(FILM, STREAM)) >= 45
+
+
+def test_no_pixel_changes_by_more_than_the_bound() -> None:
+    change = embed(FILM, STREAM).astype(int) - FILM
+
+    assert np.abs(change).max() <= MAX_CHANGE
+
+
+def test_the_true_stream_is_read_and_another_is_not() -> None:
+    copy = embed(FILM, STREAM)
+    other = np.random.default_rng(8).bytes(STREAM_BYTES)
+
+    assert read(copy, FILM, STREAM) > 20
+    assert read(copy, FILM, other) < 6
+
+
+def test_nothing_is_read_in_the_original() -> None:
+    assert abs(read(FILM, FILM, STREAM)) < 6
+
+
+def test_innocent_scores_look_like_a_standard_normal() -> None:
+    rest = residual(aligned(embed(FILM, STREAM)), to_work(FILM), (FILM.shape[0], FILM.shape[1]))
+    dice = np.random.default_rng(3)
+    scores = np.array([score(rest, dice.bytes(STREAM_BYTES)) for _ in range(400)])
+
+    assert abs(scores.mean()) < 0.25
+    assert 0.85 < scores.std() < 1.15
+    assert scores.max() < 5
+
+
+def test_a_mark_survives_a_change_of_tone() -> None:
+    copy = embed(FILM, STREAM).astype(float)
+    toned = np.clip(255 * (copy / 255) ** 1.6 * 0.9 + 10, 0, 255).astype(np.uint8)
+
+    assert read(toned, FILM, STREAM) > 15
+
+
+def test_colour_changes_by_the_same_amount_in_all_samples() -> None:
+    picture = np.stack([FILM, FILM // 2 + 60, 200 - FILM // 3], axis=-1).astype(np.uint8)
+    change = embed(picture, STREAM).astype(int) - picture
+    inside = ((picture > 8) & (picture < 247)).all(axis=-1)
+
+    assert (change[inside][:, 0] == change[inside][:, 1]).all()
+    assert np.abs(change).max() > 0
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_flat_black_and_white_stay_untouched(level: int) -> None:
+    flat = np.full((300, 200), level, dtype=np.uint8)
+
+    assert (embed(flat, STREAM) == flat).all()
+
+
+@pytest.mark.parametrize(
+    ("bits", "signed", "black", "white"),
+    [
+        (12, False, 0.0, 4095.0),
+        (12, False, 4095.0, 0.0),
+        (16, True, -1000.0, 3000.0),
+        (10, False, 200.0, 700.0),
+    ],
+)
+def test_stored_values_change_within_the_stated_bound(
+    bits: int,
+    signed: bool,
+    black: float,
+    white: float,
+) -> None:
+    dtype = np.int16 if signed else np.uint16
+    values = (black + FILM.astype(float) / 255 * (white - black)).astype(dtype)
+    stored = StoredPixels(raster=to_raster(values), bits_stored=bits, black=black, white=white)
+
+    marked = to_array(embed_stored(stored, STREAM))
+    shown = np.clip((marked.astype(float) - black) / (white - black) * 255, 0, 255).astype(np.uint8)
+
+    change = marked.astype(int) - values
+    assert marked.dtype == values.dtype
+    assert 0 < np.abs(change).max() <= stored_bound(bits)
+    assert read(shown, FILM, STREAM) > 8
+
+
+def test_a_stored_value_never_leaves_its_bits() -> None:
+    values = np.where(FILM > 128, 4095, 0).astype(np.uint16)
+    stored = StoredPixels(raster=to_raster(values), bits_stored=12, black=0.0, white=4095.0)
+
+    marked = to_array(embed_stored(stored, STREAM))
+
+    assert marked.max() <= 4095
+
+
+def test_a_stream_of_the_wrong_length_is_refused() -> None:
+    with pytest.raises(ValueError, match="8840 bytes"):
+        chips(STREAM[:-1], (10, 10))
+
+
+@given(rows=st.integers(1, 5000), columns=st.integers(1, 5000))
+@settings(max_examples=50)
+def test_every_shape_has_cells_within_the_stream(rows: int, columns: int) -> None:
+    for side, _ in LAYERS:
+        grid = cell_grid((rows, columns), side)
+        assert min(grid) >= 1
+        assert max(grid) == side
+
+
+def test_chips_are_cut_from_the_square_row_by_row() -> None:
+    stream = bytes([0b10000000]) + bytes(STREAM_BYTES - 1)
+    fine, coarse = chips(stream, (512, 256))
+
+    assert fine.shape == (256, 128)
+    assert coarse.shape == (72, 36)
+    assert fine[0, 0] == 1
+    assert (fine.ravel()[1:] == -1).all()
+
+
+def test_the_difference_is_shown_only_where_the_suspect_covers_the_original() -> None:
+    alignment = aligned(FILM)
+    alignment.valid[:100] = False
+
+    shown = difference(alignment, to_work(FILM))
+
+    assert np.isnan(shown[:100]).all()
+    assert np.isfinite(shown[100:]).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 500), (64, 64), (17, 900)])
+def test_a_tiny_or_narrow_picture_is_marked_without_complaint(shape: tuple[int, int]) -> None:
+    picture = np.random.default_rng(1).integers(60, 180, shape).astype(np.uint8)
+
+    assert embed(picture, STREAM).shape == shape
