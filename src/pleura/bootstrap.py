@@ -28,7 +28,7 @@ from pleura.settings import Settings
 
 LEDGER_ORIGIN_PREFIX = "pleura.ledger/"
 
-__all__ = ["Founding", "House", "found_house", "open_house", "refuse_occupied"]
+__all__ = ["Founding", "House", "found_house", "is_founded", "open_house", "refuse_occupied"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +57,11 @@ class Founding:
     passphrase: str
     administrator: str
     password: str
+
+
+def is_founded(settings: Settings) -> bool:
+    """Whether there is a home at ``settings.home``."""
+    return Home(settings.home).is_founded()
 
 
 def found_house(settings: Settings, founding_facts: Founding) -> str:

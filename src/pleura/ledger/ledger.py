@@ -10,7 +10,7 @@ from pleura.domain.ports import Clock, LedgerRow, LedgerRows
 from pleura.ledger.entries import Entry, decode, encode
 from pleura.ledger.heads import Head, open_head, sign_head
 from pleura.ledger.tree import Frontier, consistency_proof, inclusion_proof, leaf_hash
-from pleura.ledger.verification import LedgerReport, verify_rows
+from pleura.ledger.verification import LedgerReport, check_row, verify_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +69,18 @@ class Ledger:
         return verify_rows(rows.rows(), origin=self._origin, public=public, witnessed=witnessed)
 
     def entry(self, rows: LedgerRows, index: int) -> Entry:
-        """The entry at *index*; raises NotFound, LedgerBroken."""
-        row = next(rows.rows(index), None)
+        """The entry at *index*, proven by the head that was signed with it; raises NotFound, LedgerBroken.
+
+        The frontier stored before the entry and the entry lead to the signed root, or one of them
+        was changed: log2(index) hashes and one signature, without reading the rest of the ledger.
+        """
+        found = rows.rows(max(index - 1, 0))
+        before = next(found, None) if index > 0 else None
+        row = next(found, None)
         if row is None or row.index != index:
             raise _no_entry(index)
+        frontier = Frontier(index, before.frontier) if before else Frontier()
+        check_row(row, frontier, origin=self._origin, public=self._signer.public)
         return decode(row.entry)
 
     def proof(self, rows: LedgerRows, index: int) -> InclusionProof:

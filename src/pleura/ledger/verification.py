@@ -39,7 +39,7 @@ def verify_rows(
     outside = open_head(witnessed, public) if witnessed is not None else None
     frontier, last = Frontier(), ""
     for row in rows:
-        frontier = _checked(row, frontier, origin, public)
+        frontier = check_row(row, frontier, origin=origin, public=public)
         last = row.head
         if outside is not None and outside.size == frontier.size:
             _compare(outside, Head(origin=origin, size=frontier.size, root=frontier.root()))
@@ -60,8 +60,11 @@ def verify_rows(
     return LedgerReport(entries=frontier.size, root=frontier.root(), head=last)
 
 
-def _checked(row: LedgerRow, before: Frontier, origin: str, public: bytes) -> Frontier:
-    """The frontier after *row*, which keeps steps 2 to 5."""
+def check_row(row: LedgerRow, before: Frontier, *, origin: str, public: bytes) -> Frontier:
+    """The frontier after *row*, which keeps steps 2 to 5; raises LedgerBroken.
+
+    *before* need not be trusted: only the frontier that was signed leads to the signed root.
+    """
     if row.index != before.size:  # (2)
         raise LedgerBroken(
             "ledger-index-gap",

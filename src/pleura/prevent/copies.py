@@ -18,7 +18,6 @@ from pleura.domain.ports import Clock, PictureWorker, Records
 from pleura.imaging.mark.embed import embed, embed_stored
 from pleura.imaging.mark.layout import MARK_VERSION, STREAM_BYTES
 from pleura.imaging.rasters import encode_jpeg, encode_png, to_array, to_raster
-from pleura.ledger.entries import decode
 from pleura.ledger.ledger import Ledger
 from pleura.prevent.keyring import Keyring
 from pleura.prevent.patients import kek_of
@@ -131,10 +130,10 @@ class Copies:
     def _open(self, sealed: SealedCopy) -> CopyRecord:
         with self._records.begin() as unit:
             patient = unit.catalogue.patient(unit.catalogue.image(sealed.image).image.patient)
-            row = next(unit.ledger.rows(sealed.ledger_index), None)
+            entry = self._ledger.entry(unit.ledger, sealed.ledger_index)
         kek = kek_of(patient, self._keyring)
         clear = open_field(kek, sealed.sealed_record, _context(sealed.copy))
-        if row is None or decode(row.entry).facts.get("record") != digest(clear).hex():
+        if entry.facts.get("record") != digest(clear).hex():
             raise LedgerBroken(
                 "copy-record-changed",
                 "the record of {copy} is not the one that the ledger holds",

@@ -104,6 +104,7 @@ def test_another_time_zone_is_written_as_utc() -> None:
         ("refusal", "cli", {"reason": "Zhang San", "content": "ab"}),
         ("refusal", "cli", {"reason": "张三", "content": "ab"}),
         ("refusal", "cli", {"reason": "", "content": "ab"}),
+        ("refusal", "cli", {"reason": "a" * 65, "content": "ab"}),
         ("sign-in", "", {}),
         ("sign-in", "a\nb", {}),
         ("sign-in", "a" * 81, {}),

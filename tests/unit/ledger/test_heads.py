@@ -33,14 +33,19 @@ def test_the_form_is_that_of_the_two_c2sp_specifications() -> None:
     verify(SIGNER.public, "\n".join([*lines[:3], ""]).encode(), signed[4:])
 
 
-def test_the_key_id_agrees_with_the_example_of_the_note_specification() -> None:
-    """A note of another implementation: golang.org/x/mod/sumdb/note, the PeterNeumann example."""
+def test_key_id_and_signature_agree_with_another_implementation() -> None:
+    """The example of golang.org/x/mod/sumdb/note: verifier key and signed text."""
     public = base64.b64decode("ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW")
-    assert public[:1] == b"\x01"
+    signed = base64.b64decode(
+        "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM="
+    )
+    text = (
+        b"If you think cryptography is the answer to your problem,\n"
+        b"then you don't know what your problem is.\n"
+    )
 
-    key_id = hashlib.sha256(b"PeterNeumann\n" + public).digest()[:4]
-
-    assert key_id.hex() == "c74f20a3"
+    assert hashlib.sha256(b"PeterNeumann\n" + public).digest()[:4] == signed[:4] == bytes.fromhex("c74f20a3")
+    verify(public[1:], text, signed[4:])
 
 
 def test_the_signatures_of_witnesses_are_ignored() -> None:

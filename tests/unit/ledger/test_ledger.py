@@ -13,7 +13,7 @@ from pleura.domain.errors import LedgerBroken, NotFound
 from pleura.ledger.entries import decode
 from pleura.ledger.heads import open_head
 from pleura.ledger.ledger import Ledger
-from pleura.ledger.tree import leaf_hash, verify_consistency, verify_inclusion
+from pleura.ledger.tree import Frontier, leaf_hash, verify_consistency, verify_inclusion
 
 SIGNER = Signer.from_bytes(bytes(range(32)))
 
@@ -129,7 +129,35 @@ def test_consistency_links_an_old_head_to_the_present_one(ledger: Ledger) -> Non
 
 
 def test_an_entry_is_found_by_its_index(ledger: Ledger) -> None:
-    assert ledger.entry(filled(ledger, 3), 0).kind == "init"
+    rows = filled(ledger, 19)
+
+    contents = [ledger.entry(rows, index).facts.get("content") for index in range(19)]
+
+    assert contents == [None, *(f"{number:064x}" for number in range(1, 19))]
+
+
+@pytest.mark.parametrize("index", [0, 1, 7, 18])
+def test_an_entry_that_was_changed_is_not_handed_out(ledger: Ledger, index: int) -> None:
+    rows = filled(ledger, 19)
+    rows.stored[index] = replace(rows.stored[index], entry=rows.stored[5].entry)
+
+    with pytest.raises(LedgerBroken):
+        ledger.entry(rows, index)
+
+
+@pytest.mark.parametrize("index", [1, 7, 18])
+def test_an_entry_cannot_be_passed_off_with_a_matching_frontier(ledger: Ledger, index: int) -> None:
+    rows = filled(ledger, 19)
+    other = rows.stored[5].entry
+    before = Frontier(index, rows.stored[index - 1].frontier)
+    rows.stored[index] = replace(
+        rows.stored[index], entry=other, frontier=before.append(leaf_hash(other)).roots
+    )
+
+    with pytest.raises(LedgerBroken) as caught:
+        ledger.entry(rows, index)
+
+    assert caught.value.code == "ledger-head-wrong"
 
 
 def test_an_entry_that_is_not_there_is_not_found(ledger: Ledger) -> None:

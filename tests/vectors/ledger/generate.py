@@ -143,6 +143,10 @@ def head_faults() -> Iterator[tuple[str, Vector]]:
             lambda _: _signed_text([*lines[:2], _loosen(lines[2])]),
             "ledger-head-invalid",
         ),
+        "signature_in_loose_base64": (
+            lambda note: _loosen(note.rstrip("\n")) + "\n",
+            "ledger-head-invalid",
+        ),
         "root_too_short": (lambda _: _signed_text([*lines[:2], "AAAA"]), "ledger-head-invalid"),
         "carriage_returns": (lambda note: note.replace("\n", "\r\n"), "ledger-head-invalid"),
         "without_final_newline": (lambda note: note[:-1], "ledger-head-invalid"),
@@ -226,7 +230,7 @@ def _flip_signature(note: str) -> str:
 
 
 def _loosen(text: str) -> str:
-    """The same 32 bytes with a spare bit set in the last letter before the padding."""
+    """The same bytes with a spare bit set in the last letter before the padding."""
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     return text[:-2] + letters[letters.index(text[-2]) + 1] + "="
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -42,6 +43,29 @@ def database_file(url: str) -> Path | None:
     """The file behind *url*, or None for a database server."""
     parsed = make_url(url)
     return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+
+
+def require_file(url: str) -> None:
+    """Return when the file behind *url* is there and can be written; raises EnvironmentFault.
+
+    SQLite itself would make a missing file, and tells a read-only folder from a failing disk only
+    by luck of which file it touches first.
+    """
+    file = database_file(url)
+    if file is None:
+        return
+    if not file.is_file():
+        raise EnvironmentFault(
+            "database-missing",
+            "the home has no database",
+            "restore it from a backup, or set PLEURA_HOME to the right home",
+        )
+    if not (os.access(file, os.R_OK | os.W_OK) and os.access(file.parent, os.W_OK | os.X_OK)):
+        raise EnvironmentFault(
+            "home-read-only",
+            "the database cannot be written",
+            "give this user write permission in the home, or choose another PLEURA_HOME",
+        )
 
 
 @contextlib.contextmanager
@@ -104,6 +128,6 @@ def _fault(error: DBAPIError) -> EnvironmentFault:
     return EnvironmentFault(
         "database-refused",
         "the database refused a statement: {cause}",
-        "run pleura doctor; if the home is older than this program, run any command once to upgrade it",
+        "check the free space and run the command again; if it stays so, restore the database from a backup",
         cause=type(error.orig).__name__,
     )

@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from pleura.adapters.database.engine import database_faults, database_file, open_engine
+from pleura.adapters.database.engine import database_faults, database_file, open_engine, require_file
 from pleura.domain.errors import EnvironmentFault
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -24,6 +24,7 @@ def upgrade(url: str) -> None:
     for a database of a newer program, and when it cannot be read or written.
     """
     _make_file(url)
+    require_file(url)
     engine = open_engine(url)
     try:
         with database_faults(), engine.begin() as connection:
@@ -71,10 +72,10 @@ def _is_current(revision: str | None, scripts: ScriptDirectory) -> bool:
 
 def _make_file(url: str) -> None:
     file = database_file(url)
-    if file is None:
+    if file is None or file.exists():
         return
     try:
-        file.touch(mode=0o600, exist_ok=True)
+        file.touch(mode=0o600)
     except OSError as error:
         raise EnvironmentFault(
             "home-read-only",

@@ -9,9 +9,8 @@ from typing import Final
 from sqlalchemy import Connection, RowMapping, insert, select
 
 from pleura.adapters.database.catalogue import SqlCatalogue
-from pleura.adapters.database.engine import database_faults, database_file, open_engine
+from pleura.adapters.database.engine import database_faults, open_engine, require_file
 from pleura.adapters.database.schema import ledger
-from pleura.domain.errors import EnvironmentFault
 from pleura.domain.ports import LedgerRow
 
 _HASH_BYTES: Final = 32
@@ -22,7 +21,7 @@ class Database:
     """Catalogue and ledger at *url*; the file must exist (see `migrate.upgrade`)."""
 
     def __init__(self, url: str) -> None:
-        self._file = database_file(url)
+        self._url = url
         self._engine = open_engine(url)
 
     @contextlib.contextmanager
@@ -31,12 +30,7 @@ class Database:
 
         Raises EnvironmentFault when the database is missing, locked, damaged or cannot be written.
         """
-        if self._file is not None and not self._file.is_file():
-            raise EnvironmentFault(
-                "database-missing",
-                "the home has no database",
-                "restore it from a backup, or set PLEURA_HOME to the right home",
-            )
+        require_file(self._url)
         with database_faults(), self._engine.begin() as connection:
             yield SqlUnit(connection)
 

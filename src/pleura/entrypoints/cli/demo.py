@@ -9,7 +9,7 @@ import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -25,6 +25,8 @@ from pleura.entrypoints.demo.story import Act, controls, import_films, leaks, ma
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.trace_view import trace_picture
 from pleura.settings import Settings
+
+HEADINGS: Final = ("found as", "verdict", "recipient", "false-match probability", "seconds", "")
 
 
 def command(
@@ -99,7 +101,7 @@ def _print_acts(acts: list[Act], say: Texts, *, as_json: bool) -> None:
             print_json({"attack": act.attack, "right": act.right, **trace_facts(act.trace.report)})
         return
     table = Table(box=None)
-    for heading in ("found as", "verdict", "recipient", "false-match probability", "seconds", ""):
+    for heading in HEADINGS:
         table.add_column(say(heading))
     for act in acts:
         report = act.trace.report

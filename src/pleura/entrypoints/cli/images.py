@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -14,6 +14,20 @@ from pleura.entrypoints.doorway import opened
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
 
+HEADINGS: Final = ("image", "study", "patient", "modality", "device serial", "received")
+
+FACTS: Final = (
+    "image",
+    "study",
+    "patient",
+    "modality",
+    "device_serial",
+    "rows",
+    "columns",
+    "origin",
+    "received_at",
+)
+
 
 def list_command(*, as_json: AsJson = False) -> None:
     """List the images in the vault, without names."""
@@ -24,7 +38,7 @@ def list_command(*, as_json: AsJson = False) -> None:
             print_json(_facts(image))
         return
     table = Table(box=None)
-    for heading in ("image", "study", "patient", "modality", "device serial", "received"):
+    for heading in HEADINGS:
         table.add_column(say(heading), no_wrap=True)
     for image in images:
         table.add_row(
@@ -72,14 +86,5 @@ def show_command(
 
 
 def _facts(image: Image) -> dict[str, Any]:
-    return {
-        "image": image.id,
-        "study": image.study,
-        "patient": image.patient,
-        "modality": image.modality,
-        "device_serial": image.device_serial,
-        "rows": image.rows,
-        "columns": image.columns,
-        "origin": image.origin,
-        "received_at": image.received_at.isoformat(),
-    }
+    facts = {name: getattr(image, "id" if name == "image" else name) for name in FACTS}
+    return {**facts, "received_at": image.received_at.isoformat()}

@@ -1,0 +1,1 @@
+"""The web door: pages for people who will never open a terminal."""

@@ -1,0 +1,126 @@
+"""Studies, images and copies."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from litestar import Response, get, post
+from litestar.datastructures import UploadFile
+from litestar.enums import RequestEncodingType
+from litestar.exceptions import NotFoundException
+from litestar.params import Body
+from litestar.response import Template
+
+from pleura.bootstrap import House
+from pleura.domain.images import Image
+from pleura.entrypoints.web.desk import Picture
+from pleura.entrypoints.web.entrance import FormBody
+from pleura.entrypoints.web.uploads import kept
+from pleura.entrypoints.web.view import AnyRequest, desk, page, signed_in, texts
+from pleura.prevent.copies import CopyRequest
+
+VIEWING: Final = "view in the browser"
+
+_MEDIA: Final = {"png": "image/png", "jpeg": "image/jpeg", "dicom": "application/dicom"}
+_SUFFIX: Final = {"png": "png", "jpeg": "jpg", "dicom": "dcm"}
+
+Uploads = Annotated[dict[str, Any], Body(media_type=RequestEncodingType.MULTI_PART)]
+
+
+@get("/studies", sync_to_thread=True)
+def list_studies(request: AnyRequest) -> Template:
+    """All studies, newest first, each with its images."""
+    return page(request, "studies.html", {"studies": _by_study(desk(request).house.vault.images())})
+
+
+@get("/images/{image:str}", sync_to_thread=True)
+def show_image(request: AnyRequest, image: str) -> Template:
+    """One image as a marked picture made for this view alone, and the copies that were made of it."""
+    house, viewer = desk(request).house, signed_in(request)
+    found = house.vault.image(image)
+    request_view = CopyRequest(image=image, recipient=viewer, purpose=VIEWING, form="jpeg")
+    issued = house.copies.issue(request_view, actor=f"web:{viewer}")
+    picture = Picture(owner=viewer, media_type=_MEDIA["jpeg"], content=issued.content)
+    facts = {
+        "image": found,
+        "record": issued.record,
+        "picture": desk(request).pictures.keep(picture),
+        "copies": house.copies.records_of(image),
+        "viewing": VIEWING,
+    }
+    return page(request, "image.html", facts)
+
+
+@get("/pictures/{name:str}", sync_to_thread=False)
+def fetch_picture(request: AnyRequest, name: str) -> Response[bytes]:
+    """A picture that a page of this person asked for; it is made once, with its page."""
+    picture = desk(request).pictures.fetch(name, signed_in(request))
+    if picture is None:
+        raise NotFoundException
+    return Response(picture.content, media_type=picture.media_type)
+
+
+@post("/images/{image:str}/copies", status_code=200, sync_to_thread=True)
+def make_copy(request: AnyRequest, image: str, data: FormBody) -> Response[bytes]:
+    """A marked copy as a download, named by the copy and nothing else."""
+    form = data.get("form", "")
+    wanted = CopyRequest(
+        image=image,
+        recipient=data.get("recipient", ""),
+        purpose=data.get("purpose", ""),
+        form=form,  # type: ignore[arg-type]  # the record refuses a form that does not exist
+    )
+    issued = desk(request).house.copies.issue(wanted, actor=f"web:{signed_in(request)}")
+    name = f"{issued.record.copy}.{_SUFFIX[issued.record.form]}"
+    return Response(
+        issued.content,
+        media_type=_MEDIA[issued.record.form],
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+@get("/import", sync_to_thread=False)
+def import_form(request: AnyRequest) -> Template:
+    """The page where films are dropped."""
+    return page(request, "import.html", {"arrivals": None})
+
+
+@post("/import", status_code=200, sync_to_thread=True)
+def import_films(request: AnyRequest, data: Uploads) -> Template:
+    """What became of each file."""
+    given = data.get("files", [])
+    uploads = [
+        upload
+        for upload in (given if isinstance(given, list) else [given])
+        if isinstance(upload, UploadFile) and upload.filename
+    ]
+    say, actor = texts(request), f"web:{signed_in(request)}"
+    arrivals = []
+    with tempfile.TemporaryDirectory(prefix="pleura-upload-") as folder:
+        for upload in uploads:
+            for path in _films(desk(request).house, kept(upload, Path(folder))):
+                arrival = desk(request).house.arrivals.receive(path, actor=actor)
+                reason = say.error(arrival.refusal) if arrival.refusal else None
+                arrivals.append({"name": upload.filename, "arrival": arrival, "reason": reason})
+    return page(request, "import.html", {"arrivals": arrivals})
+
+
+def _films(house: House, path: Path) -> list[Path]:
+    with path.open("rb") as stream:
+        if stream.read(4) != b"PK\x03\x04":
+            return [path]
+    folder = path.with_suffix(".unpacked")
+    folder.mkdir()
+    return list(house.worker.unpack(path, folder))
+
+
+def _by_study(images: list[Image]) -> list[list[Image]]:
+    studies: dict[str, list[Image]] = {}
+    for image in images:
+        studies.setdefault(image.study, []).append(image)
+    return list(reversed(studies.values()))
+
+
+ROUTES: Final[list[Any]] = [list_studies, show_image, fetch_picture, make_copy, import_form, import_films]

@@ -1,0 +1,63 @@
+"""Every text that pleura may show a person, collected from the source."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pleura.domain.tracing import Verdict
+from pleura.entrypoints.cli import demo, images
+from pleura.entrypoints.demo.report import ATTACK_NAMES
+
+PACKAGE = Path(__file__).parents[2] / "src" / "pleura"
+ERRORS = {"BadInput", "NotFound", "LedgerBroken", "Refused", "EnvironmentFault", "PleuraError"}
+_TEMPLATE_CALL = re.compile(r"""\bsay\(\s*(["'])(.*?)\1""")
+
+
+def messages() -> set[str]:
+    """All English texts that the Chinese catalogue must know."""
+    found = {text for path in PACKAGE.rglob("*.py") for text in _in_source(path)}
+    pages = {text for path in PACKAGE.rglob("*.html") for _, text in _TEMPLATE_CALL.findall(path.read_text())}
+    return found | pages | _in_tables()
+
+
+def _in_tables() -> set[str]:
+    """Texts that are chosen from a table when they are shown."""
+    facts = {name.replace("_", " ") for name in images.FACTS}
+    statuses = {"stored", "duplicate", "refused"}
+    verdicts = {verdict.value for verdict in Verdict}
+    headings = {*images.HEADINGS, *demo.HEADINGS} - {""}
+    return facts | statuses | verdicts | headings | set(ATTACK_NAMES.values())
+
+
+def _in_source(path: Path) -> Iterator[str]:
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield from _in_call(node)
+        elif isinstance(node, ast.FunctionDef) and "cli" in path.parts and not node.name.startswith("_"):
+            yield from _command_help(node)
+
+
+def _in_call(call: ast.Call) -> Iterator[str]:
+    name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+    if name in ERRORS and len(call.args) >= 3:
+        # An attribute is a template that stands in a table and is found there.
+        yield from (_text(part) for part in call.args[1:3] if not isinstance(part, ast.Attribute))
+    if name in {"say", "_said"} and call.args and isinstance(call.args[0], ast.Constant):
+        yield _text(call.args[0])
+    if name in {"Option", "Argument", "Typer"}:
+        yield from (_text(keyword.value) for keyword in call.keywords if keyword.arg == "help")
+
+
+def _command_help(function: ast.FunctionDef) -> Iterator[str]:
+    if function.name in {"command", "list_command", "show_command", "show", "verify"}:
+        yield ast.get_docstring(function) or ""
+
+
+def _text(node: ast.expr) -> str:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    raise AssertionError(f"line {node.lineno}: a text for a person is a plain string literal")

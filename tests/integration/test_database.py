@@ -1,0 +1,573 @@
+"""Catalogue and ledger in a real SQLite file: threads, kills, faults and migrations.
+
+The types are portable, but PostgreSQL is not tested here: its driver is not a dependency yet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from tests.fakes.records import FakeRecords
+
+from pleura.adapters.clock import SystemClock
+from pleura.adapters.database import migrate
+from pleura.adapters.database.engine import open_engine
+from pleura.adapters.database.migrate import configuration, current, upgrade
+from pleura.adapters.database.records import Database
+from pleura.adapters.database.schema import metadata
+from pleura.crypto.signing import Signer
+from pleura.domain.copies import SealedCopy
+from pleura.domain.errors import EnvironmentFault, LedgerBroken, NotFound
+from pleura.domain.images import Image, Patient, SealedImage, Study
+from pleura.domain.installation import Account, InstallationKey
+from pleura.domain.ports import Records
+from pleura.ledger.ledger import Ledger
+
+SIGNER = Signer.from_bytes(bytes(range(32)))
+ORIGIN = "pleura.ledger/test"
+AT = datetime(2026, 11, 24, 9, 30, 0, 123456, tzinfo=UTC)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "pleura.db"
+
+
+@pytest.fixture
+def url(file: Path) -> str:
+    address = f"sqlite:///{file}"
+    upgrade(address)
+    return address
+
+
+@pytest.fixture
+def records(url: str) -> Iterator[Database]:
+    with contextlib.closing(Database(url)) as database:
+        yield database
+
+
+@pytest.fixture(params=["fake", "sqlite"])
+def either(request: pytest.FixtureRequest) -> Iterator[Records]:
+    """The fake and the real thing: what the unit tests rely on is checked on both."""
+    if request.param == "fake":
+        yield FakeRecords()
+    else:
+        yield request.getfixturevalue("records")
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return Ledger(SIGNER, ORIGIN, SystemClock())
+
+
+def patient(number: int = 1) -> Patient:
+    return Patient(
+        id=f"pat-{number}",
+        index=b"p%d" % number,
+        root_epoch=3,
+        wrapped_kek=b"kek",
+        sealed_identity=b"\x00identity\xff",
+    )
+
+
+def study(number: int = 1) -> Study:
+    return Study(id=f"stu-{number}", patient="pat-1", index=b"s%d" % number)
+
+
+def image(number: int = 1) -> SealedImage:
+    return SealedImage(
+        image=Image(
+            id=f"img-{number}",
+            study="stu-1",
+            patient="pat-1",
+            modality="DX",
+            device_serial="SN 42 胸",
+            rows=2500,
+            columns=2048,
+            bits_stored=12,
+            origin="dicom",
+            received_at=AT + timedelta(seconds=number),
+        ),
+        content_index=b"c%d" % number,
+        instance_index=b"i%d" % number,
+        object_name=f"img-{number}/original",
+        object_size=5 << 32,
+        sketch_name=f"img-{number}/sketch",
+        wrapped_dek=b"dek",
+        sealed_facts=b"facts",
+    )
+
+
+def copy(number: int, ledger_index: int) -> SealedCopy:
+    return SealedCopy(
+        copy=f"cpy-{number}", image="img-1", issued_at=AT, ledger_index=ledger_index, sealed_record=b"record"
+    )
+
+
+ACCOUNT = Account(name="管理员", role="administrator", password_hash="$argon2id$…", created_at=AT)
+
+
+def fill(records: Records) -> None:
+    with records.begin() as unit:
+        unit.catalogue.add_patient(patient())
+        unit.catalogue.add_study(study())
+        for number in (2, 1, 3):
+            unit.catalogue.add_image(image(number))
+
+
+def stored_rows(file: Path) -> int:
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        (count,) = connection.execute("select count(*) from ledger").fetchone()
+    return int(count)
+
+
+# What comes back
+
+
+def test_what_was_stored_comes_back_equal(either: Records) -> None:
+    key = InstallationKey(purpose="index", root_epoch=3, wrapped=b"wrapped")
+    fill(either)
+    with either.begin() as unit:
+        unit.catalogue.add_key(key)
+        unit.catalogue.add_account(ACCOUNT)
+
+    with either.begin() as unit:
+        catalogue = unit.catalogue
+        assert catalogue.patient("pat-1") == catalogue.patient_by_index(b"p1") == patient()
+        assert catalogue.study_by_index(b"s1") == study()
+        assert catalogue.image("img-2") == catalogue.image_by_content(b"c2") == image(2)
+        assert catalogue.image_by_instance(b"i3") == image(3)
+        assert catalogue.key("index") == key
+        assert catalogue.account("管理员") == ACCOUNT
+
+
+def test_images_come_oldest_first(either: Records) -> None:
+    fill(either)
+
+    with either.begin() as unit:
+        assert [sealed.image.id for sealed in unit.catalogue.images()] == ["img-1", "img-2", "img-3"]
+
+
+def test_copies_come_in_the_order_of_the_ledger(either: Records, ledger: Ledger) -> None:
+    fill(either)
+    with either.begin() as unit:
+        indexes = [ledger.append(unit.ledger, "sign-in", "web").index for _ in range(3)]
+        for number, index in zip((7, 5, 6), reversed(indexes), strict=True):
+            unit.catalogue.add_copy(copy(number, index))
+
+    with either.begin() as unit:
+        assert [one.copy for one in unit.catalogue.copies_of("img-1")] == ["cpy-6", "cpy-5", "cpy-7"]
+        assert unit.catalogue.copies_of("img-2") == []
+        assert unit.catalogue.count_copies() == 3
+
+
+def test_what_is_not_there_is_none_or_not_found(either: Records) -> None:
+    with either.begin() as unit:
+        catalogue = unit.catalogue
+        found = [
+            catalogue.key("mark"),
+            catalogue.account("nobody"),
+            catalogue.patient_by_index(b""),
+            catalogue.study_by_index(b""),
+            catalogue.image_by_content(b""),
+            catalogue.image_by_instance(b""),
+            unit.ledger.last(),
+        ]
+        assert found == [None] * 7
+        assert (list(unit.ledger.rows()), list(catalogue.images())) == ([], [])
+        with pytest.raises(NotFound):
+            catalogue.patient("pat-1")
+        with pytest.raises(NotFound):
+            catalogue.image("img-1")
+
+
+def test_a_unit_that_raises_leaves_nothing(either: Records, ledger: Ledger) -> None:
+    fill(either)
+
+    def half() -> None:
+        with either.begin() as unit:
+            index = ledger.append(unit.ledger, "sign-in", "web").index
+            unit.catalogue.add_copy(copy(1, index))
+            raise NotFound("gone", "it is gone", "look elsewhere")
+
+    with pytest.raises(NotFound):
+        half()
+
+    with either.begin() as unit:
+        assert (unit.catalogue.count_copies(), unit.ledger.last()) == (0, None)
+
+
+def test_a_unique_value_is_stored_once(either: Records) -> None:
+    fill(either)
+    twin = replace(image(9), content_index=b"c1")
+
+    def add_twin() -> None:
+        with either.begin() as unit:
+            unit.catalogue.add_image(twin)
+
+    with pytest.raises((ValueError, sqlalchemy.exc.IntegrityError)):
+        add_twin()
+
+
+def test_rows_of_the_ledger_come_back_as_they_went_in(either: Records, ledger: Ledger) -> None:
+    with either.begin() as unit:
+        for _ in range(1100):
+            ledger.append(unit.ledger, "sign-in", "web:管理员")
+
+    with either.begin() as unit:
+        last = unit.ledger.last()
+        assert last is not None
+        assert [row.index for row in unit.ledger.rows(1097)] == [1097, 1098, 1099]
+        assert last == list(unit.ledger.rows())[-1]
+        assert ledger.verify(unit.ledger, SIGNER.public).entries == 1100
+
+
+def test_a_moment_keeps_its_instant_whatever_its_time_zone(records: Database) -> None:
+    beijing = timezone(timedelta(hours=8))
+    with records.begin() as unit:
+        unit.catalogue.add_account(replace(ACCOUNT, created_at=AT.astimezone(beijing)))
+
+    with records.begin() as unit:
+        account = unit.catalogue.account("管理员")
+    assert account is not None
+    assert (account.created_at, account.created_at.tzinfo) == (AT, UTC)
+
+
+def test_a_copy_cannot_name_an_entry_that_is_not_in_the_ledger(records: Database) -> None:
+    fill(records)
+
+    def add_copy() -> None:
+        with records.begin() as unit:
+            unit.catalogue.add_copy(copy(1, 0))
+
+    with pytest.raises(sqlalchemy.exc.IntegrityError):
+        add_copy()
+
+
+def test_deleting_the_row_of_her_key_is_all_that_erasing_a_patient_takes(
+    records: Database, file: Path
+) -> None:
+    marker = b"KEK-THAT-MUST-VANISH-0123456789"
+    with records.begin() as unit:
+        unit.catalogue.add_patient(replace(patient(), wrapped_kek=marker))
+    engine = open_engine(f"sqlite:///{file}")
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text("delete from patient_keys where patient = 'pat-1'"))
+    with engine.connect() as connection:
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()
+
+    with records.begin() as unit, pytest.raises(NotFound):
+        unit.catalogue.patient("pat-1")
+    assert all(marker not in path.read_bytes() for path in file.parent.iterdir())
+
+
+# Many at once, and killed
+
+
+def test_four_threads_append_to_one_ledger_without_a_gap(records: Database, ledger: Ledger) -> None:
+    def write(worker: int) -> None:
+        for _ in range(50):
+            with records.begin() as unit:
+                ledger.append(unit.ledger, "sign-in", f"web:{worker}")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+
+    with records.begin() as unit:
+        assert ledger.verify(unit.ledger, SIGNER.public).entries == 200
+
+
+WRITER = """
+    import sys
+    from contextlib import closing
+    from datetime import UTC, datetime
+    from pleura.adapters.clock import SystemClock
+    from pleura.adapters.database.records import Database
+    from pleura.crypto.signing import Signer
+    from pleura.domain.copies import SealedCopy
+    from pleura.ledger.ledger import Ledger
+
+    ledger = Ledger(Signer.from_bytes(bytes(range(32))), "pleura.ledger/test", SystemClock())
+    number = int(sys.argv[2])
+    with closing(Database(sys.argv[1])) as records:
+        while True:
+            with records.begin() as unit:
+                index = ledger.append(unit.ledger, "sign-in", "web").index
+                unit.catalogue.add_copy(
+                    SealedCopy(copy=f"cpy-{number}-{index}", image="img-1", issued_at=datetime.now(UTC),
+                               ledger_index=index, sealed_record=bytes(20000))
+                )
+            print(index, flush=True)
+"""
+
+
+def killed_writer(url: str, number: int, answers: int) -> int:
+    """The last index that a writer answered before it was killed with SIGKILL in mid-loop."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(WRITER), url, str(number)], stdout=subprocess.PIPE
+    )
+    assert child.stdout is not None
+    with child.stdout:
+        for _ in range(answers):
+            child.stdout.readline()
+        child.kill()
+        rest = child.stdout.read().split()
+    child.wait()
+    return int(rest[-1]) if rest else -1
+
+
+def test_a_killed_writer_loses_nothing_that_it_answered(records: Database, url: str, ledger: Ledger) -> None:
+    fill(records)
+
+    for number in range(6):
+        answered = killed_writer(url, number, 5 + 11 * number)
+        with records.begin() as unit:
+            entries = ledger.verify(unit.ledger, SIGNER.public).entries
+            indexes = [one.ledger_index for one in unit.catalogue.copies_of("img-1")]
+        assert entries > answered
+        assert indexes == list(range(entries))
+
+
+# Tampering with the file
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ("update ledger set entry = (select entry from ledger where [index] = 1) where [index] = 4",
+         "ledger-frontier-wrong"),
+        ("delete from ledger where [index] = 4", "ledger-index-gap"),
+        ("update ledger set head = (select head from ledger where [index] = 5) where [index] = 4",
+         "ledger-head-wrong"),
+        ("update ledger set frontier = x'00' where [index] = 4", "ledger-frontier-wrong"),
+        ("delete from ledger", "ledger-empty"),
+    ],
+)  # fmt: skip
+def test_a_change_with_the_sqlite_shell_is_found(
+    records: Database, file: Path, ledger: Ledger, statement: str, code: str
+) -> None:
+    with records.begin() as unit:
+        for number in range(9):
+            ledger.append(unit.ledger, "sign-in", f"web:{number}")
+    with contextlib.closing(sqlite3.connect(file)) as shell, shell:
+        shell.execute(statement)
+
+    with records.begin() as unit, pytest.raises(LedgerBroken) as caught:
+        ledger.verify(unit.ledger, SIGNER.public)
+
+    assert caught.value.code == code
+
+
+# A machine that is not ready
+
+
+def code_of(records: Database) -> str:
+    with pytest.raises(EnvironmentFault) as caught, records.begin() as unit:
+        unit.catalogue.add_account(ACCOUNT)
+    assert str(caught.value)
+    return caught.value.code
+
+
+def test_a_home_without_a_database_is_said_so_and_none_is_made(file: Path) -> None:
+    with contextlib.closing(Database(f"sqlite:///{file}")) as records:
+        assert code_of(records) == "database-missing"
+    assert not file.exists()
+
+
+def test_a_file_that_is_no_database_is_said_so(file: Path) -> None:
+    file.write_bytes(b"this is not a database, it only has its name" * 200)
+
+    with contextlib.closing(Database(f"sqlite:///{file}")) as records:
+        assert code_of(records) == "database-damaged"
+    with pytest.raises(EnvironmentFault) as caught:
+        upgrade(f"sqlite:///{file}")
+    assert caught.value.code == "database-damaged"
+
+
+def test_a_damaged_page_is_said_so(url: str, file: Path) -> None:
+    with contextlib.closing(sqlite3.connect(file)) as shell:
+        shell.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with file.open("r+b") as stream:
+        stream.seek(4096)
+        stream.write(b"\xa5" * (file.stat().st_size - 4096))
+
+    with contextlib.closing(Database(url)) as records:
+        assert code_of(records) == "database-damaged"
+
+
+def test_a_full_database_is_said_so_and_the_unit_is_rolled_back(
+    records: Database, url: str, ledger: Ledger
+) -> None:
+    fill(records)
+    engine = open_engine(url)
+    sqlalchemy.event.listen(engine, "connect", limit_pages)
+    full = Database(url)
+    full._engine = engine
+
+    def fill_up() -> None:
+        with full.begin() as unit:
+            index = ledger.append(unit.ledger, "sign-in", "web").index
+            unit.catalogue.add_copy(replace(copy(1, index), sealed_record=bytes(10 << 20)))
+
+    with pytest.raises(EnvironmentFault) as caught:
+        fill_up()
+    full.close()
+
+    assert caught.value.code == "disk-full"
+    with records.begin() as unit:
+        assert (unit.ledger.last(), unit.catalogue.count_copies()) == (None, 0)
+
+
+def limit_pages(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA max_page_count = 60")
+
+
+def test_a_locked_database_is_said_so(url: str, file: Path) -> None:
+    impatient = open_engine(url)
+    sqlalchemy.event.listen(impatient, "connect", be_impatient)
+    records = Database(url)
+    records._engine = impatient
+
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert code_of(records) == "database-locked"
+    records.close()
+
+
+def be_impatient(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA busy_timeout = 20")
+
+
+READ_ONLY = """
+    import subprocess
+    from pleura.adapters.database.migrate import upgrade
+    from pleura.adapters.database.records import Database
+    from pleura.domain.errors import EnvironmentFault
+
+    upgrade("sqlite:////mnt/pleura.db")
+    subprocess.run(["mount", "-o", "remount,ro", "/mnt"], check=True)
+    codes = []
+    for action in (lambda: Database("sqlite:////mnt/pleura.db").begin().__enter__(),
+                   lambda: upgrade("sqlite:////mnt/other.db")):
+        try:
+            action()
+        except EnvironmentFault as fault:
+            codes.append(fault.code)
+    print(*codes)
+"""
+
+
+def test_a_read_only_home_is_said_so() -> None:
+    command_line = ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs none /mnt && exec "$@"', "sh"]
+    if subprocess.run([*command_line, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets no test mount a small tmpfs")
+
+    done = subprocess.run(
+        [*command_line, sys.executable, "-c", textwrap.dedent(READ_ONLY)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.stdout.split(), done.stderr) == (["home-read-only", "home-read-only"], "")
+
+
+# The schema and its history
+
+
+def test_the_files_of_the_database_belong_to_their_owner_only(records: Database, file: Path) -> None:
+    fill(records)
+
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in file.parent.iterdir()}
+    assert modes == dict.fromkeys(["pleura.db", "pleura.db-wal", "pleura.db-shm"], "0o600")
+
+
+def test_upgrading_again_changes_nothing(url: str, file: Path) -> None:
+    before = file.read_bytes()
+
+    upgrade(url)
+
+    assert (file.read_bytes(), current(url)) == (before, "0001")
+
+
+def test_the_migrations_make_exactly_the_schema_of_the_code(url: str) -> None:
+    engine = open_engine(url)
+    with engine.begin() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_the_schema_goes_down_and_up_again(url: str) -> None:
+    engine = open_engine(url)
+    with engine.begin() as connection:
+        command.downgrade(configuration(connection), "base")
+        assert sqlalchemy.inspect(connection).get_table_names() == ["alembic_version"]
+    engine.dispose()
+
+    upgrade(url)
+
+    with contextlib.closing(Database(url)) as records:
+        fill(records)
+    assert current(url) == "0001"
+
+
+def test_a_database_of_a_newer_program_is_refused_untouched(url: str, file: Path) -> None:
+    with contextlib.closing(sqlite3.connect(file)) as shell, shell:
+        shell.execute("update alembic_version set version_num = '9999'")
+
+    with pytest.raises(EnvironmentFault) as caught:
+        upgrade(url)
+
+    assert (caught.value.code, caught.value.facts) == ("database-newer", {"revision": "9999"})
+    assert current(url) == "9999"
+
+
+def test_a_home_with_odd_letters_in_its_path_works(tmp_path: Path) -> None:
+    folder = tmp_path / "影护 100% home"
+    folder.mkdir()
+
+    upgrade(f"sqlite:///{folder / 'pleura.db'}")
+
+    assert os.listdir(folder) == ["pleura.db"]  # noqa: PTH208 - names are all that is asked
+
+
+def test_a_program_in_a_folder_with_a_percent_sign_works(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alembic reads the folder of the migrations through configparser, where % starts a reference."""
+    elsewhere = tmp_path / "100%(here)s"
+    shutil.copytree(Path(migrate.__file__).parent / "migrations", elsewhere)
+    monkeypatch.setattr(migrate, "_MIGRATIONS", elsewhere)
+
+    upgrade(f"sqlite:///{file}")
+
+    assert current(f"sqlite:///{file}") == "0001"
+
+
+def test_every_commit_reaches_the_disk_and_erased_bytes_are_overwritten(url: str) -> None:
+    engine = open_engine(url)
+    with engine.begin() as connection:
+        pragmas = ("journal_mode", "synchronous", "foreign_keys", "secure_delete", "busy_timeout")
+        found = [connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in pragmas]
+    engine.dispose()
+
+    assert found == ["wal", 2, 1, 1, 30000]
