@@ -18,7 +18,7 @@ class Texts:
 
     def __init__(self, language: str) -> None:
         self.language = language if language in LANGUAGES else "en"
-        self._catalogue = _chinese() if self.language == "zh" else {}
+        self._catalogue = chinese() if self.language == "zh" else {}
 
     def __call__(self, template: str, **facts: str | int | float) -> str:
         """*template* in the reader's language with *facts* filled in."""
@@ -31,7 +31,8 @@ class Texts:
 
 
 @functools.cache
-def _chinese() -> dict[str, str]:
+def chinese() -> dict[str, str]:
+    """The Chinese text of every English one."""
     source = files("pleura") / "locale" / "zh" / "LC_MESSAGES" / "pleura.po"
     with source.open("rb") as stream:
         catalogue = read_po(stream, locale="zh")

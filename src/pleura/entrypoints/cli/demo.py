@@ -24,6 +24,8 @@ from pleura.entrypoints.demo.report import ATTACK_NAMES, write_report
 from pleura.entrypoints.demo.story import Act, controls, import_films, leaks, make_copies, write_films
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.trace_view import trace_picture
+from pleura.entrypoints.web.desk import Desk
+from pleura.entrypoints.web.server import PORT, run_server
 from pleura.settings import Settings
 
 HEADINGS: Final = ("found as", "verdict", "recipient", "false-match probability", "seconds", "")
@@ -42,13 +44,17 @@ def command(
     """Import films, make copies, leak one in five ways and trace each: exit code 1 if a trace is wrong."""
     say = Texts(Settings.from_environment(os.environ).language)
     report.mkdir(parents=True, exist_ok=True)
-    with _throw_away_home(say) as (house, scratch):
+    password = secrets.token_urlsafe(18)
+    with _throw_away_home(say, password) as (house, settings):
+        scratch = settings.home.parent
         acts = _play(house, scratch, paths or [], random.Random(seed), say)  # noqa: S311 - a demo that can be repeated
         page = _write_pictures(report, acts, say, house.font)
         _print_acts(acts, say, as_json=as_json)
         print(say("report: {file}", file=str(page)))
         if serve:
-            raise NotImplementedError
+            print(say("pleura is at {address}", address=f"http://127.0.0.1:{PORT}"))
+            print(say("sign in as {name} with the password {password}", name="admin", password=password))
+            run_server(Desk(settings, house), "127.0.0.1", PORT)
     if not all(act.right for act in acts):
         raise typer.Exit(1)
 
@@ -74,17 +80,17 @@ def _play(house: House, scratch: Path, paths: list[Path], dice: random.Random, s
 
 
 @contextlib.contextmanager
-def _throw_away_home(say: Texts) -> Iterator[tuple[House, Path]]:
+def _throw_away_home(say: Texts, password: str) -> Iterator[tuple[House, Settings]]:
     with tempfile.TemporaryDirectory(prefix="pleura-demo-") as folder:
         scratch = Path(folder)
         settings = Settings(home=scratch / "home", language=say.language)
         passphrase = secrets.token_urlsafe(24)
         found_house(
             settings,
-            Founding(passphrase=passphrase, administrator="admin", password=secrets.token_urlsafe(24)),
+            Founding(passphrase=passphrase, administrator="admin", password=password),
         )
         with open_house(settings, lambda: passphrase) as house:
-            yield house, scratch
+            yield house, settings
 
 
 def _write_pictures(folder: Path, acts: list[Act], say: Texts, font: Path | None) -> Path:

@@ -11,14 +11,14 @@ from pleura.bootstrap import is_founded
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.passphrase import read_passphrase
 from pleura.entrypoints.web.desk import Desk
-from pleura.entrypoints.web.server import run_server
+from pleura.entrypoints.web.server import PORT, run_server
 from pleura.settings import Settings
 
 
 def command(
     *,
     host: Annotated[str, typer.Option(help="Address to listen on; loopback only.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8470,
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = PORT,
 ) -> None:
     """Serve the web application until interrupted; an empty home is set up in the browser."""
     settings = Settings.from_environment(os.environ)

@@ -14,6 +14,7 @@ from litestar.config.csrf import CSRFConfig
 from litestar.datastructures import Cookie, State
 from litestar.exceptions import HTTPException
 from litestar.middleware.session.server_side import ServerSideSessionConfig
+from litestar.params import FromPath
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Redirect, Template
 from litestar.static_files import create_static_files_router
@@ -90,7 +91,7 @@ def home() -> Redirect:
 
 
 @post("/language/{code:str}", opt={"public": True}, sync_to_thread=False)
-def language(code: str) -> Redirect:
+def language(code: FromPath[str]) -> Redirect:
     """Remember the reader's language and go back to the first page."""
     chosen = code if code in LANGUAGES else "zh"
     cookie = Cookie(key=LANGUAGE_COOKIE, value=chosen, max_age=_YEAR, samesite="strict", httponly=True)

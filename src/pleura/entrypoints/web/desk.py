@@ -72,14 +72,15 @@ class Brake:
 class Desk:
     """The state of one running web door."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, house: House | None = None) -> None:
+        """*house* is given where it is open already; whoever opened it closes it."""
         self.settings = settings
         self.pictures = Pictures()
         self.brake = Brake()
         self.setup_code = secrets.token_hex(4)
         """Proves in the browser that whoever sets the home up also sees the terminal."""
         self._open = contextlib.ExitStack()
-        self._house: House | None = None
+        self._house = house
 
     @property
     def house(self) -> House:

@@ -10,7 +10,7 @@ from litestar import Response, get, post
 from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
 from litestar.exceptions import NotFoundException
-from litestar.params import Body
+from litestar.params import Body, FromPath
 from litestar.response import Template
 
 from pleura.bootstrap import House
@@ -36,7 +36,7 @@ def list_studies(request: AnyRequest) -> Template:
 
 
 @get("/images/{image:str}", sync_to_thread=True)
-def show_image(request: AnyRequest, image: str) -> Template:
+def show_image(request: AnyRequest, image: FromPath[str]) -> Template:
     """One image as a marked picture made for this view alone, and the copies that were made of it."""
     house, viewer = desk(request).house, signed_in(request)
     found = house.vault.image(image)
@@ -54,7 +54,7 @@ def show_image(request: AnyRequest, image: str) -> Template:
 
 
 @get("/pictures/{name:str}", sync_to_thread=False)
-def fetch_picture(request: AnyRequest, name: str) -> Response[bytes]:
+def fetch_picture(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
     """A picture that a page of this person asked for; it is made once, with its page."""
     picture = desk(request).pictures.fetch(name, signed_in(request))
     if picture is None:
@@ -63,7 +63,7 @@ def fetch_picture(request: AnyRequest, name: str) -> Response[bytes]:
 
 
 @post("/images/{image:str}/copies", status_code=200, sync_to_thread=True)
-def make_copy(request: AnyRequest, image: str, data: FormBody) -> Response[bytes]:
+def make_copy(request: AnyRequest, image: FromPath[str], data: FormBody) -> Response[bytes]:
     """A marked copy as a download, named by the copy and nothing else."""
     form = data.get("form", "")
     wanted = CopyRequest(
