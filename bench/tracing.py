@@ -31,7 +31,19 @@ from pleura.imaging.match.suspect import views
 from pleura.imaging.simulate.leaks import ATTACKS
 from pleura.imaging.simulate.phantom import phantom
 
-REQUIRED = ["jpeg-90", "jpeg-75", "jpeg-50", "resize-1280-q70", "crop-50", "rotate-5-crop", "messenger", "screenshot-crop", "rotated-crop", "phone-photo", "print-scan"]
+REQUIRED = [
+    "jpeg-90",
+    "jpeg-75",
+    "jpeg-50",
+    "resize-1280-q70",
+    "crop-50",
+    "rotate-5-crop",
+    "messenger",
+    "screenshot-crop",
+    "rotated-crop",
+    "phone-photo",
+    "print-scan",
+]
 COPIES = 3
 INNOCENTS = 40
 
@@ -115,38 +127,38 @@ def table(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    default = Path(os.environ.get("PLEURA_CXR", "../shared/cxr")) / "full"
-    parser.add_argument("folder", nargs="?", type=Path, default=default if default.is_dir() else None)
+    shared = Path(os.environ.get("PLEURA_CXR", "../shared/cxr"))
+    full, gallery = shared / "full", shared / "gallery"
+    parser.add_argument("folder", nargs="?", type=Path, default=full if full.is_dir() else None)
+    parser.add_argument("--gallery", type=Path, default=gallery if gallery.is_dir() else None)
     parser.add_argument("--films", type=int, default=24)
     parser.add_argument("--attacks", default=",".join(REQUIRED))
-    parser.add_argument("--gallery", type=Path, help="folder of distractors")
     parser.add_argument("--distractors", type=int, default=76)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     pictures = films(arguments.folder, arguments.films)
-    others = (
-        [make_sketch(other) for other in films(arguments.gallery, arguments.distractors)]
-        if arguments.gallery
-        else []
-    )
+    distractors = films(arguments.gallery, arguments.distractors) if arguments.gallery else []
+    others = [make_sketch(distractor) for distractor in distractors]
     levels = [psnr(picture, embed(picture, streams(film)[1])) for film, picture in enumerate(pictures)]
     print(f"{len(pictures)} films among {len(pictures) + len(others)} originals, {COPIES} copies each")
     print(f"PSNR of the copies: min {min(levels):.2f} dB, median {np.median(levels):.2f} dB\n")
     print(
-        "| attack | right | matched | unknown | wrong name | least z | median z | highest innocent z | CPU s, median |"
+        "| attack | right | matched | unknown | wrong name "
+        "| least z | median z | highest innocent z | CPU s |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
     for attack, row in table(pictures, others, arguments.attacks.split(",")):
         least, median = (min(row.scores), np.median(row.scores)) if row.scores else (0.0, 0.0)
         highest = max(row.innocent, default=0.0)
         print(
-            f"| {attack} | {row.right}/{row.films} | {row.matched} | {row.unknown} | {row.wrong} | {least:.1f} "
-            f"| {median:.1f} | {highest:.2f} of {len(row.innocent)} | {np.median(row.seconds):.2f} |",
+            f"| {attack} | {row.right}/{row.films} | {row.matched} | {row.unknown} | {row.wrong} "
+            f"| {least:.1f} | {median:.1f} | {highest:.2f} of {len(row.innocent)} | {np.median(row.seconds):.2f} |",
             flush=True,
         )
         if arguments.json:
-            print(json.dumps({"attack": attack, "films": row.films, "right": row.right, "wrong": row.wrong}))
+            facts = {"attack": attack, "films": row.films, "right": row.right, "wrong": row.wrong}
+            print(json.dumps(facts))
 
 
 if __name__ == "__main__":

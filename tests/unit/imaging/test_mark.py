@@ -98,7 +98,7 @@ def test_flat_black_and_white_stay_untouched(level: int) -> None:
 )
 def test_stored_values_change_within_the_stated_bound(
     bits: int,
-    signed: bool,
+    signed: bool,  # noqa: FBT001 - a column of the table
     black: float,
     white: float,
 ) -> None:

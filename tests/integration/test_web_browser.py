@@ -1,0 +1,236 @@
+"""A person with a browser: first run, sign-in, import, copy, leak, trace; both languages; a phone.
+
+With PLEURA_SCREENSHOTS=FOLDER the pictures of the documentation are taken on the way.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from pleura.imaging.simulate.phantom import PATIENTS, make_film
+from pleura.imaging.simulate.stage import leak
+
+CHROMIUM = Path("/usr/bin/chromium")
+SWITCHES = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PASSPHRASE = "a long walk by the river"
+PASSWORD = "twelve quiet herons wade"
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is missing: apt-get install chromium")
+
+
+@dataclass(frozen=True)
+class Site:
+    address: str
+    setup_code: str
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A real ``pleura serve`` over a home that is not there yet."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path_factory.mktemp("person")),
+        "PLEURA_HOME": str(tmp_path_factory.mktemp("web") / "home"),
+        "PLEURA_LANGUAGE": "en",
+    }
+    command = [sys.executable, "-m", "pleura", "serve", "--port", str(port)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            said = server.stdout.readline() + server.stdout.readline()
+            code = re.search(r"set-up code: (\w+)", said)
+            assert code, said
+            yield Site(f"http://127.0.0.1:{port}", code[1])
+        finally:
+            server.terminate()
+            assert server.wait(10) == 0
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=SWITCHES)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, site: Site) -> Iterator[Page]:
+    """One person's browser, Chinese, whose every console error fails the test."""
+    context = browser.new_context(
+        viewport={"width": 1100, "height": 760}, locale="zh-CN", base_url=site.address
+    )
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    broken: list[str] = []
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    yield page
+    assert broken == []
+    context.close()
+
+
+def picture(page: Page, name: str) -> None:
+    if folder := os.environ.get("PLEURA_SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+def switch_language(page: Page) -> None:
+    page.locator("header .aside form").first.locator("button").click()
+
+
+def test_a_home_is_made_in_the_browser(page: Page, site: Site) -> None:
+    page.goto("/")
+    page.goto("/first-run")
+    picture(page, "web-first-run-zh")
+    page.fill("#setup_code", site.setup_code)
+    page.fill("#administrator", "admin")
+    for field in ("#passphrase", "#passphrase_again"):
+        page.fill(field, PASSPHRASE)
+    for field in ("#password", "#password_again"):
+        page.fill(field, PASSWORD)
+
+    page.click("main button")
+
+    assert re.fullmatch(r"([0-9A-Z]{7}-){7}[0-9A-Z]{7}", page.inner_text(".recovery"))
+
+
+def test_the_administrator_signs_in_and_a_wrong_password_does_not(page: Page) -> None:
+    page.goto("/sign-in")
+    page.fill("#name", "admin")
+    page.fill("#password", "not the right one")
+    page.click("main button")
+    assert "名称或密码有误" in page.inner_text("[role=alert]")
+
+    page.fill("#name", "admin")
+    page.fill("#password", PASSWORD)
+    page.click("main button")
+
+    assert page.url.endswith("/studies")
+
+
+def test_films_are_imported_and_a_letter_is_refused(page: Page, tmp_path: Path) -> None:
+    films = []
+    for number in range(3):
+        films.append(tmp_path / f"film-{number}.dcm")
+        films[-1].write_bytes(make_film(number, PATIENTS[number]))
+    (tmp_path / "letter.dcm").write_text("Dear colleague,")
+
+    page.goto("/import")
+    page.set_input_files("#files", [*films, tmp_path / "letter.dcm"])
+    page.click("main button")
+    page.wait_for_selector("table")
+
+    assert page.locator("td.stored").count() == 3
+    assert page.locator("td.refused").count() == 1
+
+
+def test_a_leaked_copy_is_traced_to_its_recipient(page: Page, tmp_path: Path) -> None:
+    page.goto("/studies")
+    page.locator(".images a").first.click()
+    page.wait_for_function("document.querySelector('.film img').naturalWidth > 0")
+    page.fill("#recipient", "王医生")
+    page.fill("#purpose", "会诊")
+    with page.expect_download() as download:
+        page.click("section.card form button")
+    copy = tmp_path / "copy.jpg"
+    download.value.save_as(copy)
+    found = tmp_path / "found.png"
+    found.write_bytes(leak("phone-photo", copy.read_bytes(), 3))
+    page.reload()
+    picture(page, "web-image-zh")
+
+    page.goto("/trace")
+    page.set_input_files("#picture", found)
+    page.click("main button")
+    page.wait_for_selector(".verdict.traced")
+    page.wait_for_function("document.querySelector('.sheet img').naturalWidth > 0")
+    picture(page, "web-trace-zh")
+
+    assert page.inner_text(".verdict h2") == "已溯源：王医生"
+    assert re.fullmatch(r"cpy-\w{12}\.jpg", download.value.suggested_filename)
+
+
+def test_the_same_is_there_in_english(page: Page, tmp_path: Path) -> None:
+    page.goto("/studies")
+    switch_language(page)
+    page.locator(".images a").first.click()
+    page.wait_for_function("document.querySelector('.film img').naturalWidth > 0")
+    picture(page, "web-image-en")
+    stranger = tmp_path / "stranger.dcm"
+    stranger.write_bytes(make_film(77, PATIENTS[1]))
+
+    page.goto("/trace")
+    page.set_input_files("#picture", stranger)
+    page.click("main button")
+    page.wait_for_selector(".verdict.unknown")
+    picture(page, "web-trace-en")
+
+    assert page.inner_text(".verdict h2") == "UNKNOWN: no original in this vault matches"
+    assert page.get_attribute("html", "lang") == "en"
+
+
+@pytest.mark.parametrize("path", ["/studies", "/import", "/trace"])
+def test_nothing_runs_over_the_edge_of_a_phone(page: Page, path: str) -> None:
+    page.set_viewport_size({"width": 360, "height": 720})
+    page.goto(path)
+
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 360
+
+
+def test_the_image_page_fits_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 720})
+    page.goto("/studies")
+    page.locator(".images a").first.click()
+    page.wait_for_load_state("networkidle")
+    picture(page, "web-phone-en")
+
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 360
+
+
+def test_the_keyboard_reaches_the_trace_form(page: Page) -> None:
+    page.set_viewport_size({"width": 1100, "height": 760})
+    page.goto("/trace")
+    reached = []
+    for _ in range(14):
+        page.keyboard.press("Tab")
+        reached.append(
+            page.evaluate("document.activeElement.id || document.activeElement.textContent.trim()")
+        )
+
+    assert reached[0] == "skip to the content"
+    assert "picture" in reached
+    assert reached.index("picture") < reached.index("trace")
+
+
+def test_a_file_can_be_dropped(page: Page) -> None:
+    page.goto("/trace")
+    data = page.evaluate_handle(
+        "() => { const data = new DataTransfer();"
+        " data.items.add(new File(['no picture'], 'x.txt')); return data; }"
+    )
+
+    page.dispatch_event("form[data-drop]", "drop", {"dataTransfer": data})
+    page.wait_for_selector("[role=alert]")
+
+    assert "not-an-image" in page.inner_text(".code")
