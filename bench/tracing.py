@@ -153,7 +153,8 @@ def main() -> None:
         highest = max(row.innocent, default=0.0)
         print(
             f"| {attack} | {row.right}/{row.films} | {row.matched} | {row.unknown} | {row.wrong} "
-            f"| {least:.1f} | {median:.1f} | {highest:.2f} of {len(row.innocent)} | {np.median(row.seconds):.2f} |",
+            f"| {least:.1f} | {median:.1f} | {highest:.2f} of {len(row.innocent)} "
+            f"| {np.median(row.seconds):.2f} |",
             flush=True,
         )
         if arguments.json:

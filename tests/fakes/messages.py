@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pleura.domain.tracing import Verdict
-from pleura.entrypoints.cli import demo, images
+from pleura.entrypoints.cli import images
+from pleura.entrypoints.demo import command as demo
 from pleura.entrypoints.demo.report import ATTACK_NAMES
 
 PACKAGE = Path(__file__).parents[2] / "src" / "pleura"
@@ -37,7 +38,11 @@ def _in_source(path: Path) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             yield from _in_call(node)
-        elif isinstance(node, ast.FunctionDef) and "cli" in path.parts and not node.name.startswith("_"):
+        elif (
+            isinstance(node, ast.FunctionDef)
+            and {"cli", "demo"} & set(path.parts)
+            and not node.name.startswith("_")
+        ):
             yield from _command_help(node)
 
 

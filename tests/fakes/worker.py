@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pleura.adapters.disposable.unzip import unzip
-from pleura.domain.images import Description
+from pleura.domain.images import UNDESCRIBED, Description
 from pleura.domain.rasters import Raster, Received, StoredPixels
 from pleura.imaging.dicom import windows, writing
 
@@ -15,7 +15,7 @@ from pleura.imaging.dicom import windows, writing
 class InProcessWorker:
     """Quick and without isolation: for unit tests of what stands on the port."""
 
-    def receive(self, path: Path, about: Description) -> Received:
+    def receive(self, path: Path, about: Description = UNDESCRIBED) -> Received:
         return writing.receive(path.read_bytes(), about)
 
     def unpack(self, archive: Path, folder: Path) -> Sequence[Path]:

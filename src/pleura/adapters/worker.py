@@ -38,7 +38,7 @@ from pleura.adapters.disposable.protocol import (
     send_frame,
 )
 from pleura.domain.errors import BadInput, EnvironmentFault
-from pleura.domain.images import Description
+from pleura.domain.images import UNDESCRIBED, Description
 from pleura.domain.rasters import Raster, Received, StoredPixels
 from pleura.imaging.dicom.refusals import REFUSALS, refuse
 
@@ -91,7 +91,7 @@ class DisposableWorker:
                 self._zygote.stop()
             self._zygote = None
 
-    def receive(self, path: Path, about: Description) -> Received:
+    def receive(self, path: Path, about: Description = UNDESCRIBED) -> Received:
         """What the file at *path* is; raises BadInput."""
         with _file(path) as source:
             answer, blobs = self._ask(Job(verb="receive", about=about), [source])

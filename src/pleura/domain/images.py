@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 Origin = Literal["dicom", "picture"]
 
@@ -36,6 +36,10 @@ class Description:
 
     identity: Identity = Identity()
     device: Device = Device()
+
+
+UNDESCRIBED: Final = Description()
+"""Nothing was said."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from pleura.domain.copies import CopyRecord, SealedCopy
-from pleura.domain.images import Description, Patient, SealedImage, Study
+from pleura.domain.images import UNDESCRIBED, Description, Patient, SealedImage, Study
 from pleura.domain.installation import Account, InstallationKey, KeyPurpose
 from pleura.domain.rasters import Raster, Received, StoredPixels
 
@@ -102,7 +102,7 @@ class PictureWorker(Protocol):
     died or ran over a limit.
     """
 
-    def receive(self, path: Path, about: Description) -> Received:
+    def receive(self, path: Path, about: Description = UNDESCRIBED) -> Received:
         """What the file at *path* is: a DICOM instance, or a picture made one and described by *about*."""
         ...
 

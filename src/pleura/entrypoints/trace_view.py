@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pleura.domain.tracing import TraceReport, Verdict
 from pleura.entrypoints.language import Texts
@@ -50,6 +51,22 @@ def trace_lines(report: TraceReport, say: Texts) -> list[str]:
         say("{seconds} seconds", seconds=f"{report.seconds:.1f}"),
         say("Next: look for a larger or sharper picture, or import the original and trace again."),
     ]
+
+
+def trace_facts(report: TraceReport) -> dict[str, Any]:
+    """The report under the names that other programs may rely on."""
+    record = report.record
+    return {
+        "verdict": report.verdict.value,
+        "image": report.image,
+        "copy": record.copy if record else None,
+        "recipient": record.recipient if record else None,
+        "issued_at": record.issued_at.isoformat() if record else None,
+        "patient_id": record.patient_id if record else None,
+        "device_serial": record.device_serial if record else None,
+        "false_match_probability": report.false_match_probability if record else None,
+        "seconds": round(report.seconds, 2),
+    }
 
 
 def trace_picture(trace: Trace, say: Texts, font: Path | None) -> bytes:

@@ -15,13 +15,13 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, Literal
+from typing import BinaryIO, Literal
 
 from pleura.crypto.fields import blind_index
 from pleura.crypto.keys import keyed_digest_of
 from pleura.domain.errors import BadInput
 from pleura.domain.ids import new_id
-from pleura.domain.images import Description, Image, ImageFacts, SealedImage
+from pleura.domain.images import UNDESCRIBED, Description, Image, ImageFacts, SealedImage
 from pleura.domain.ports import Clock, PictureWorker, Records, Unit
 from pleura.domain.rasters import Received
 from pleura.imaging.match.sketch import make_sketch
@@ -30,8 +30,6 @@ from pleura.ledger.ledger import Ledger
 from pleura.prevent.keyring import Keyring
 from pleura.prevent.patients import admit_patient, admit_study
 from pleura.prevent.vault import Kept, Vault
-
-_NOTHING: Final = Description()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +62,7 @@ class Arrivals:
         self._keyring = keyring
         self._clock = clock
 
-    def receive(self, path: Path, *, actor: str, about: Description = _NOTHING) -> Arrival:
+    def receive(self, path: Path, *, actor: str, about: Description = UNDESCRIBED) -> Arrival:
         """What became of the file at *path*; raises EnvironmentFault when it could not be stored.
 
         *about* describes a picture; a DICOM instance speaks for itself.

@@ -11,9 +11,10 @@ from typer.main import get_command
 
 from pleura import __version__
 from pleura.domain.errors import PleuraError
-from pleura.entrypoints.cli import audit, copy, demo, images, importing, init, serve, trace
-from pleura.entrypoints.cli.output import print_error
+from pleura.entrypoints.cli import audit, copy, images, importing, init, serve, trace
+from pleura.entrypoints.demo import command as demo
 from pleura.entrypoints.language import Texts
+from pleura.entrypoints.output import print_error
 from pleura.settings import Settings
 
 app = typer.Typer(

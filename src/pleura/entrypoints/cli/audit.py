@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from pleura.entrypoints.cli.output import print_json
 from pleura.entrypoints.doorway import opened
+from pleura.entrypoints.output import print_json
 from pleura.ledger.entries import decode
 
 app = typer.Typer(help="Show and verify the ledger.", no_args_is_help=True)

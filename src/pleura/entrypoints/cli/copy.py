@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from pleura.domain.copies import CopyForm
-from pleura.entrypoints.cli.output import actor, new_file, print_json
 from pleura.entrypoints.doorway import opened
+from pleura.entrypoints.output import actor, new_file, print_json
 from pleura.prevent.copies import CopyRequest
 
 

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pleura.domain.images import Image
-from pleura.entrypoints.cli.output import print_json
 from pleura.entrypoints.doorway import opened
+from pleura.entrypoints.output import print_json
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
 

@@ -24,9 +24,10 @@ from rich.progress import (
 from pleura.bootstrap import House
 from pleura.domain.errors import BadInput
 from pleura.domain.images import Description
-from pleura.entrypoints.cli.output import actor, print_json
 from pleura.entrypoints.doorway import opened
+from pleura.entrypoints.intake import films_below
 from pleura.entrypoints.language import Texts
+from pleura.entrypoints.output import actor, print_json
 from pleura.prevent.arrivals import Arrival
 
 THREADS: Final = 2
@@ -52,34 +53,6 @@ def command(
         print(say("{stored} stored, {duplicate} duplicate, {refused} refused", **counts))
     if counts["refused"]:
         raise typer.Exit(1)
-
-
-def films_below(paths: Sequence[Path], house: House, scratch: Path) -> list[Path]:
-    """Every file to import below *paths*: folders are walked, zip archives unpacked below *scratch*.
-
-    A DICOMDIR only lists files that lie beside it, so the folder is walked and the list is not
-    needed. Raises BadInput for a path that is not there.
-    """
-    found: list[Path] = []
-    for path in paths:
-        if not path.exists():
-            raise BadInput(
-                "no-such-file", "there is no file or folder {path}", "check the path", path=str(path)
-            )
-        files = sorted(part for part in path.rglob("*") if part.is_file()) if path.is_dir() else [path]
-        for file in files:
-            found.extend(_unpacked(file, house, scratch / str(len(found))))
-    return found
-
-
-def _unpacked(file: Path, house: House, scratch: Path) -> Sequence[Path]:
-    if file.name == "DICOMDIR" or file.name.startswith("."):
-        return ()
-    with file.open("rb") as stream:
-        if stream.read(4) != b"PK\x03\x04":
-            return (file,)
-    scratch.mkdir(parents=True)
-    return house.worker.unpack(file, scratch)
 
 
 def read_details(file: Path | None) -> Description:
@@ -146,6 +119,7 @@ def _progress(task: str, total: int) -> Iterator[Callable[[int], None]]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         row = progress.add_task(task, total=total)
         yield lambda size: progress.advance(row, size)

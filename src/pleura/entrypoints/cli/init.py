@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from pleura.bootstrap import Founding, found_house, refuse_occupied
-from pleura.entrypoints.cli.output import print_json
 from pleura.entrypoints.language import Texts
+from pleura.entrypoints.output import print_json
 from pleura.entrypoints.passphrase import new_secret
 from pleura.settings import Settings
 

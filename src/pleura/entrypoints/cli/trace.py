@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from pleura.domain.tracing import TraceReport, Verdict
-from pleura.entrypoints.cli.output import actor, new_file, print_json
+from pleura.domain.tracing import Verdict
 from pleura.entrypoints.doorway import opened
-from pleura.entrypoints.trace_view import trace_lines, trace_picture
+from pleura.entrypoints.output import actor, new_file, print_json
+from pleura.entrypoints.trace_view import trace_facts, trace_lines, trace_picture
 
 
 def command(
@@ -33,19 +33,3 @@ def command(
         print("\n".join(trace_lines(trace.report, say)))
     if trace.report.verdict is not Verdict.TRACED:
         raise typer.Exit(1)
-
-
-def trace_facts(report: TraceReport) -> dict[str, Any]:
-    """The report under the names that other programs may rely on."""
-    record = report.record
-    return {
-        "verdict": report.verdict.value,
-        "image": report.image,
-        "copy": record.copy if record else None,
-        "recipient": record.recipient if record else None,
-        "issued_at": record.issued_at.isoformat() if record else None,
-        "patient_id": record.patient_id if record else None,
-        "device_serial": record.device_serial if record else None,
-        "false_match_probability": report.false_match_probability if record else None,
-        "seconds": round(report.seconds, 2),
-    }

@@ -13,8 +13,8 @@ from litestar.exceptions import NotFoundException
 from litestar.params import Body, FromPath
 from litestar.response import Template
 
-from pleura.bootstrap import House
 from pleura.domain.images import Image
+from pleura.entrypoints.intake import unpacked
 from pleura.entrypoints.web.desk import Picture
 from pleura.entrypoints.web.entrance import FormBody
 from pleura.entrypoints.web.uploads import kept
@@ -100,20 +100,12 @@ def import_films(request: AnyRequest, data: Uploads) -> Template:
     arrivals = []
     with tempfile.TemporaryDirectory(prefix="pleura-upload-") as folder:
         for upload in uploads:
-            for path in _films(desk(request).house, kept(upload, Path(folder))):
+            file = kept(upload, Path(folder))
+            for path in unpacked(file, desk(request).house, file.with_suffix(".unpacked")):
                 arrival = desk(request).house.arrivals.receive(path, actor=actor)
                 reason = say.error(arrival.refusal) if arrival.refusal else None
                 arrivals.append({"name": upload.filename, "arrival": arrival, "reason": reason})
     return page(request, "import.html", {"arrivals": arrivals})
-
-
-def _films(house: House, path: Path) -> list[Path]:
-    with path.open("rb") as stream:
-        if stream.read(4) != b"PK\x03\x04":
-            return [path]
-    folder = path.with_suffix(".unpacked")
-    folder.mkdir()
-    return list(house.worker.unpack(path, folder))
 
 
 def _by_study(images: list[Image]) -> list[list[Image]]:

@@ -20,7 +20,7 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from pleura.domain.images import Description, ImageFacts
+from pleura.domain.images import UNDESCRIBED, Description, ImageFacts
 from pleura.domain.rasters import Raster, Received
 from pleura.imaging.dicom.pictures import RECEIVED_FORMATS, SUSPECT_FORMATS, Picture, open_picture
 from pleura.imaging.dicom.reading import GREY, facts, number, open_instance, text
@@ -50,7 +50,7 @@ _DROPPED: Final = (
 )
 
 
-def receive(data: bytes, about: Description) -> Received:
+def receive(data: bytes, about: Description = UNDESCRIBED) -> Received:
     """What the received bytes are: a DICOM instance, or a picture wrapped as one. Raises BadInput."""
     with only_refusals():
         if not data:
@@ -84,7 +84,7 @@ def is_dicom(data: bytes) -> bool:
     return is_part10(data) or looks_like_dataset(data)
 
 
-def wrap(picture: Picture, source: bytes, about: Description) -> bytes:
+def wrap(picture: Picture, source: bytes, about: Description = UNDESCRIBED) -> bytes:
     """A Secondary Capture Image (PS3.3 A.8) of *picture*, its origin stated, described by *about*.
 
     Its UIDs follow from the bytes of *source*, so that an import run again meets the same instance.

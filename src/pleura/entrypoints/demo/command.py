@@ -17,13 +17,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from pleura.bootstrap import Founding, House, found_house, open_house
-from pleura.entrypoints.cli.importing import films_below
-from pleura.entrypoints.cli.output import print_json
-from pleura.entrypoints.cli.trace import trace_facts
 from pleura.entrypoints.demo.report import ATTACK_NAMES, write_report
 from pleura.entrypoints.demo.story import Act, controls, import_films, leaks, make_copies, write_films
+from pleura.entrypoints.intake import films_below
 from pleura.entrypoints.language import Texts
-from pleura.entrypoints.trace_view import trace_picture
+from pleura.entrypoints.output import print_json
+from pleura.entrypoints.trace_view import trace_facts, trace_picture
 from pleura.entrypoints.web.desk import Desk
 from pleura.entrypoints.web.server import PORT, run_server
 from pleura.settings import Settings
@@ -125,6 +124,7 @@ def _print_acts(acts: list[Act], say: Texts, *, as_json: bool) -> None:
 @contextlib.contextmanager
 def _progress(task: str, total: int) -> Iterator[Callable[[], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         row = progress.add_task(task, total=total)
         yield lambda: progress.advance(row)
