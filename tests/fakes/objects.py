@@ -16,7 +16,7 @@ class FakeObjects:
         self.stored: dict[str, bytes] = {}
 
     def put(self, name: str, pieces: Iterable[bytes | memoryview]) -> int:
-        content = b"".join(pieces)
+        content = b"".join(bytes(piece) for piece in pieces)  # a piece is valid until the next
         if name in self.stored:
             raise BadInput("object-exists", "there is a stored object of that name already", "report this")
         self.stored[name] = content

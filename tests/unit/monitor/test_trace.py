@@ -1,0 +1,120 @@
+"""A trace names the right copy or nobody, and is in the ledger before it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image as Picture
+from tests.fakes.films import film
+from tests.fakes.house import FakeHouse
+
+from pleura.domain.errors import BadInput, LedgerBroken
+from pleura.domain.tracing import ACCUSATION_LIMIT, Verdict
+from pleura.imaging.simulate.stage import leak
+from pleura.prevent.copies import CopyRequest, IssuedCopy
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[int], Path]:
+    def write(seed: int) -> Path:
+        path = tmp_path / f"film-{seed}.png"
+        Picture.fromarray(film(seed, 520, 430)).save(path)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def house(write: Callable[[int], Path]) -> FakeHouse:
+    """Four films in the vault."""
+    house = FakeHouse()
+    for seed in range(4):
+        house.receive(write(seed))
+    return house
+
+
+def copy_for(house: FakeHouse, recipient: str, number: int = 1) -> IssuedCopy:
+    image = house.vault.images()[number].id
+    request = CopyRequest(image=image, recipient=recipient, purpose="treatment", form="png")
+    return house.copies.issue(request, actor="test")
+
+
+def found(tmp_path: Path, content: bytes, attack: str = "none") -> Path:
+    path = tmp_path / "found.png"
+    path.write_bytes(leak(attack, content, 1))
+    return path
+
+
+@pytest.mark.parametrize("attack", ["none", "jpeg-50", "crop-50", "rotated-crop", "mirror"])
+def test_the_one_copy_that_leaked_is_named(house: FakeHouse, tmp_path: Path, attack: str) -> None:
+    copies = [copy_for(house, recipient) for recipient in ("Dr Li", "Dr Wu", "Dr Zhao")]
+
+    report = house.tracer.trace(found(tmp_path, copies[1].content, attack), actor="test").report
+
+    assert report.verdict is Verdict.TRACED
+    assert report.record == copies[1].record
+    assert report.false_match_probability <= ACCUSATION_LIMIT
+    assert report.comparisons == 3
+    assert house.kinds()[-1] == "trace"
+
+
+def test_an_unmarked_original_is_matched_and_names_nobody(
+    house: FakeHouse, write: Callable[[int], Path]
+) -> None:
+    copy_for(house, "Dr Li")
+
+    report = house.tracer.trace(write(1), actor="test").report
+
+    assert (report.verdict, report.record) == (Verdict.MATCHED, None)
+    assert report.image == house.vault.images()[1].id
+
+
+def test_a_copy_without_its_record_is_matched(house: FakeHouse, tmp_path: Path) -> None:
+    leaked, other = copy_for(house, "Dr Li"), copy_for(house, "Dr Wu")
+    del house.records.state.catalogue.copies[leaked.record.copy]
+
+    report = house.tracer.trace(found(tmp_path, leaked.content), actor="test").report
+
+    assert report.verdict is Verdict.MATCHED
+    assert report.image == other.record.image
+
+
+def test_a_picture_of_something_else_is_unknown(house: FakeHouse, write: Callable[[int], Path]) -> None:
+    report = house.tracer.trace(write(99), actor="test").report
+
+    assert (report.verdict, report.image) == (Verdict.UNKNOWN, None)
+
+
+def test_an_empty_vault_knows_nothing(write: Callable[[int], Path]) -> None:
+    assert FakeHouse().tracer.trace(write(1), actor="test").report.verdict is Verdict.UNKNOWN
+
+
+def test_what_is_no_picture_is_refused_and_recorded(house: FakeHouse, tmp_path: Path) -> None:
+    path = tmp_path / "found.txt"
+    path.write_text("no picture")
+
+    with pytest.raises(BadInput):
+        house.tracer.trace(path, actor="test")
+
+    assert house.kinds()[-1] == "refusal"
+
+
+def test_a_trace_never_opens_an_original(house: FakeHouse, tmp_path: Path) -> None:
+    leaked = copy_for(house, "Dr Li")
+    for name in [name for name in house.objects.stored if name.endswith("/original")]:
+        del house.objects.stored[name]
+
+    assert house.tracer.trace(found(tmp_path, leaked.content), actor="test").report.verdict is Verdict.TRACED
+
+
+def test_a_record_is_not_believed_when_the_ledger_was_reordered(house: FakeHouse, tmp_path: Path) -> None:
+    leaked, _ = copy_for(house, "Dr Li"), copy_for(house, "Dr Wu")
+    rows = house.records.state.ledger.stored
+    place = house.records.state.catalogue.copies[leaked.record.copy].ledger_index
+    rows[place] = replace(rows[place], entry=rows[place + 1].entry)
+
+    with pytest.raises(LedgerBroken):
+        house.tracer.trace(found(tmp_path, leaked.content), actor="test")
