@@ -33,6 +33,7 @@ def house(write: Callable[[int], Path]) -> FakeHouse:
     house = FakeHouse()
     for seed in range(4):
         house.receive(write(seed))
+        house.clock.advance(1)
     return house
 
 

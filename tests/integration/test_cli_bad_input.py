@@ -1,0 +1,276 @@
+"""Bad input and bad days, as a person at the terminal meets them: a clear answer, and nothing is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from PIL import Image as Picture
+from tests.fakes.dicom_files import image, part10, ramp, rle_bomb
+from tests.fakes.films import film
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with a home, a terminal and two secrets in files."""
+
+    folder: Path
+    home: Path
+
+    def environment(self, **changes: str) -> dict[str, str]:
+        return {
+            "HOME": str(self.folder),
+            "PATH": os.environ["PATH"],
+            "PLEURA_HOME": str(self.home),
+            "PLEURA_LANGUAGE": "en",
+            "PLEURA_PASSPHRASE_FILE": str(self.folder / "passphrase"),
+            **changes,
+        }
+
+    def types(self, *words: str, **changes: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "pleura", *words],
+            cwd=self.folder,
+            env=self.environment(**changes),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    def lines(self, *words: str) -> list[dict[str, object]]:
+        return [json.loads(line) for line in self.types(*words, "--json").stdout.splitlines()]
+
+
+def person_at(folder: Path, home: Path) -> Person:
+    (folder / "passphrase").write_text("a long walk by the river\n")
+    (folder / "password").write_text("twelve quiet herons wade\n")
+    person = Person(folder, home)
+    done = person.types("init", "--password-file", "password")
+    assert done.returncode == 0, done.stderr
+    return person
+
+
+@pytest.fixture(scope="module")
+def person(tmp_path_factory: pytest.TempPathFactory) -> Person:
+    folder = tmp_path_factory.mktemp("person")
+    return person_at(folder, folder / "home")
+
+
+def write_film(path: Path, seed: int, rows: int = 400, columns: int = 330) -> Path:
+    Picture.fromarray(film(seed, rows, columns)).save(path)
+    return path
+
+
+def zip_bomb(path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(12):
+            archive.writestr(f"{number}.dcm", bytes(100 << 20))
+
+
+BAD_FILES = {
+    "empty.dcm": ("file-empty", b""),
+    "letter.dcm": ("not-an-image", b"Dear colleague, please find attached"),
+    "cut.dcm": ("dicom-truncated", part10(image(ramp(), 12))[:700]),
+    "giant.dcm": ("too-many-pixels", rle_bomb()),
+    "short.dcm": ("pixel-data-short", part10(image(ramp(), 12, Rows=4000, Columns=4000))),
+}
+
+
+@pytest.mark.parametrize("name", ["empty.dcm", "letter.dcm", "cut.dcm", "giant.dcm", "short.dcm"])
+def test_a_bad_file_is_refused_with_its_reason_and_a_next_step(person: Person, name: str) -> None:
+    code, content = BAD_FILES[name]
+    (person.folder / name).write_bytes(content or b"")
+
+    (answer,) = person.lines("import", name)
+    spoken = person.types("import", name)
+
+    assert (answer["status"], answer["reason"]) == ("refused", code)
+    assert spoken.returncode == 1
+    assert "next step: " in spoken.stdout
+
+
+def test_a_zip_bomb_is_refused_in_reasonable_time(person: Person) -> None:
+    zip_bomb(person.folder / "bomb.zip")
+    started = time.monotonic()
+
+    done = person.types("import", "bomb.zip")
+
+    assert done.returncode == 1
+    assert "unpacks to far more than its size allows" in done.stderr + done.stdout
+    assert time.monotonic() - started < 60
+
+
+def test_films_in_a_zip_are_imported(person: Person) -> None:
+    with zipfile.ZipFile(person.folder / "films.zip", "w") as archive:
+        for seed in (901, 902):
+            archive.write(write_film(person.folder / f"{seed}.png", seed), f"CD/{seed}.png")
+
+    answers = person.lines("import", "films.zip")
+
+    assert [answer["status"] for answer in answers] == ["stored", "stored"]
+
+
+def test_a_wrong_passphrase_opens_nothing(person: Person) -> None:
+    (person.folder / "other").write_text("another walk by the river\n")
+
+    done = person.types("images", PLEURA_PASSPHRASE_FILE=str(person.folder / "other"))
+
+    assert done.returncode == 4
+    assert "[wrong-passphrase]" in done.stderr
+    assert "recovery sheet" in done.stderr
+
+
+def test_a_file_that_exists_is_kept_and_no_copy_is_recorded(person: Person) -> None:
+    (answer,) = person.lines("import", str(write_film(person.folder / "keep.png", 7)))
+    (person.folder / "taken.png").write_text("mine")
+    before = len(person.lines("audit", "show"))
+
+    done = person.types("copy", str(answer["image"]), "--to", "Dr Li", "--purpose", "x", "-o", "taken.png")
+
+    assert done.returncode == 4
+    assert (person.folder / "taken.png").read_text() == "mine"
+    assert len(person.lines("audit", "show")) == before
+
+
+def test_a_copy_that_fails_leaves_no_file(person: Person) -> None:
+    done = person.types("copy", "img-000000000000", "--to", "Dr Li", "--purpose", "x", "-o", "new.png")
+
+    assert done.returncode == 1
+    assert not (person.folder / "new.png").exists()
+
+
+def test_the_promised_keys_are_there(person: Person) -> None:
+    details = {"identity": {"patient_id": "P-5"}, "device": {"serial_number": "SN-5"}}
+    (person.folder / "details.json").write_text(json.dumps(details))
+    path = str(write_film(person.folder / "keys.png", 8))
+
+    (stored,) = person.lines("import", path, "--details", "details.json")
+    image_name = str(stored["image"])
+    (copied,) = person.lines("copy", image_name, "--to", "Dr Li", "--purpose", "x", "-o", "keys-copy.png")
+    (traced,) = person.lines("trace", "keys-copy.png")
+    listed = next(row for row in person.lines("images") if row["image"] == image_name)
+
+    assert stored.keys() >= {"path", "status", "image", "study", "reason"}
+    assert copied.keys() >= {"copy", "image", "recipient", "issued_at", "patient_id", "device_serial"}
+    assert listed.keys() >= {"image", "study", "patient", "modality", "device_serial", "received_at"}
+    assert (copied["patient_id"], copied["device_serial"]) == ("P-5", "SN-5")
+    assert traced["verdict"] == "traced"
+    assert (traced["copy"], traced["recipient"], traced["patient_id"]) == (copied["copy"], "Dr Li", "P-5")
+    assert traced.keys() >= {"image", "issued_at", "device_serial", "false_match_probability", "seconds"}
+
+
+def test_a_changed_ledger_is_noticed(tmp_path: Path) -> None:
+    person = person_at(tmp_path, tmp_path / "home")
+    person.types("import", str(write_film(tmp_path / "film.png", 3)))
+    head = person.types("audit", "verify", "--json")
+    (tmp_path / "witness").write_text(json.loads(head.stdout)["head"])
+    assert person.types("audit", "verify", "--witness", "witness").returncode == 0
+
+    with contextlib.closing(sqlite3.connect(person.home / "pleura.db")) as database:
+        database.execute('delete from ledger where "index" = 1')
+        database.commit()
+
+    unwitnessed = person.types("audit", "verify")
+    witnessed = person.types("audit", "verify", "--witness", "witness")
+
+    # Without a witness a tail that was cut off cannot be noticed, as the documents say.
+    assert unwitnessed.returncode == 0
+    assert witnessed.returncode == 1
+    assert "[ledger-rolled-back]" in witnessed.stderr
+
+
+def test_an_import_killed_in_the_middle_is_completed_by_the_next(tmp_path: Path) -> None:
+    person = person_at(tmp_path, tmp_path / "home")
+    (tmp_path / "films").mkdir()
+    for seed in range(8):
+        write_film(tmp_path / "films" / f"{seed}.png", seed, 900, 700)
+    command = [sys.executable, "-m", "pleura", "import", "films", "--json"]
+    answered: set[str] = set()
+    for delay in (1.4, 1.8, 2.2):
+        output = tmp_path / "output"
+        with output.open("w") as stream:
+            process = subprocess.Popen(
+                command,
+                cwd=tmp_path,
+                env=person.environment(),
+                stdout=stream,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            time.sleep(delay)
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        answered |= {
+            json.loads(line)["image"] for line in output.read_text().splitlines() if line.endswith("}")
+        }
+        assert answered <= {row["image"] for row in person.lines("images")}
+
+    rows = person.lines("import", "films")
+    listed = {row["image"] for row in person.lines("images")}
+
+    assert {row["status"] for row in rows} <= {"stored", "duplicate"}
+    assert listed == {row["image"] for row in rows}
+    assert len(listed) == 8
+    for number, name in enumerate(sorted(listed, key=str)):
+        done = person.types("copy", str(name), "--to", "a", "--purpose", "b", "-o", f"{number}.png")
+        assert done.returncode == 0
+    assert person.types("audit", "verify").returncode == 0
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Path:
+    """A file system of its own with room for a few megabytes."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(place)], capture_output=True, check=False
+    )
+    if done.returncode:
+        pytest.skip("a small disk needs the right to mount")
+    yield place  # type: ignore[misc]  # a generator fixture
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_full_disk_stops_the_import_and_keeps_what_was_stored(tmp_path: Path, small_disk: Path) -> None:
+    person = person_at(tmp_path, small_disk / "home")
+    (tmp_path / "films").mkdir()
+    for seed in range(12):
+        write_film(tmp_path / "films" / f"{seed:02d}.png", seed, 900, 700)
+
+    done = person.types("import", "films", "--json")
+
+    stored = [json.loads(line)["image"] for line in done.stdout.splitlines()]
+    assert done.returncode == 4
+    assert "[disk-full]" in done.stderr
+    assert 0 < len(stored) < 12
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    assert set(stored) <= {row["image"] for row in person.lines("images")}
+    assert person.types("audit", "verify").returncode == 0
+    assert len(person.lines("import", "films")) == 12
+    assert len(person.lines("images")) == 12
+
+
+def test_a_read_only_home_is_said_to_be_read_only(tmp_path: Path, small_disk: Path) -> None:
+    person = person_at(tmp_path, small_disk / "home")
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+
+    done = person.types("import", str(write_film(tmp_path / "film.png", 1)))
+    fresh = person.types("init", "--password-file", "password", PLEURA_HOME=str(small_disk / "another"))
+
+    assert done.returncode == 4
+    assert "[home-read-only]" in done.stderr
+    assert fresh.returncode == 4
+    assert "[home-read-only]" in fresh.stderr
