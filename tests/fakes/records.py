@@ -99,9 +99,6 @@ class FakeCatalogue:
         mine = [copy for copy in self.copies.values() if copy.image == image_id]
         return sorted(mine, key=lambda copy: copy.ledger_index)
 
-    def count_copies(self) -> int:
-        return len(self.copies)
-
     def add_account(self, account: Account) -> None:
         _refuse_known(account.name in self.accounts)
         self.accounts[account.name] = account

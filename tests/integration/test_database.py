@@ -36,7 +36,7 @@ from pleura.domain.copies import SealedCopy
 from pleura.domain.errors import EnvironmentFault, LedgerBroken, NotFound
 from pleura.domain.images import Image, Patient, SealedImage, Study
 from pleura.domain.installation import Account, InstallationKey
-from pleura.domain.ports import Records
+from pleura.domain.ports import Records, Unit
 from pleura.ledger.ledger import Ledger
 
 SIGNER = Signer.from_bytes(bytes(range(32)))
@@ -74,6 +74,11 @@ def either(request: pytest.FixtureRequest) -> Iterator[Records]:
 @pytest.fixture
 def ledger() -> Ledger:
     return Ledger(SIGNER, ORIGIN, SystemClock())
+
+
+def count_copies(unit: Unit) -> int:
+    catalogue = unit.catalogue
+    return sum(len(catalogue.copies_of(sealed.image.id)) for sealed in catalogue.images())
 
 
 def patient(number: int = 1) -> Patient:
@@ -174,7 +179,7 @@ def test_copies_come_in_the_order_of_the_ledger(either: Records, ledger: Ledger)
     with either.begin() as unit:
         assert [one.copy for one in unit.catalogue.copies_of("img-1")] == ["cpy-6", "cpy-5", "cpy-7"]
         assert unit.catalogue.copies_of("img-2") == []
-        assert unit.catalogue.count_copies() == 3
+        assert count_copies(unit) == 3
 
 
 def test_what_is_not_there_is_none_or_not_found(either: Records) -> None:
@@ -210,7 +215,7 @@ def test_a_unit_that_raises_leaves_nothing(either: Records, ledger: Ledger) -> N
         half()
 
     with either.begin() as unit:
-        assert (unit.catalogue.count_copies(), unit.ledger.last()) == (0, None)
+        assert (count_copies(unit), unit.ledger.last()) == (0, None)
 
 
 def test_a_unique_value_is_stored_once(either: Records) -> None:
@@ -433,7 +438,7 @@ def test_a_full_database_is_said_so_and_the_unit_is_rolled_back(
 
     assert caught.value.code == "disk-full"
     with records.begin() as unit:
-        assert (unit.ledger.last(), unit.catalogue.count_copies()) == (None, 0)
+        assert (unit.ledger.last(), count_copies(unit)) == (None, 0)
 
 
 def limit_pages(connection: sqlite3.Connection, _record: object) -> None:

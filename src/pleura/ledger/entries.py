@@ -31,7 +31,6 @@ KINDS: Final[Mapping[str, _Facts]] = MappingProxyType(
         "import": _Facts(frozenset({"image", "study", "content", "size"})),
         "refusal": _Facts(frozenset({"reason", "content"})),
         "copy": _Facts(frozenset({"copy", "image", "form", "mark_version", "record"})),
-        "view": _Facts(frozenset({"image", "copy"})),
         "trace": _Facts(frozenset({"verdict", "suspect", "comparisons"}), frozenset({"image", "copy"})),
         "sign-in": _Facts(),
         "sign-in-refused": _Facts(),

@@ -78,37 +78,26 @@ class EveryOriginal:
         return [(names[number], originals[number]) for number in rank(suspect, originals)[:limit]]
 
 
+@dataclass(frozen=True, kw_only=True)
 class Tracer:
     """Traces suspect pictures and records every verdict."""
 
-    def __init__(
-        self,
-        *,
-        archive: Archive,
-        search: Search,
-        worker: PictureWorker,
-        records: Records,
-        ledger: Ledger,
-        clock: Clock,
-    ) -> None:
-        self._archive = archive
-        self._search = search
-        self._worker = worker
-        self._records = records
-        self._ledger = ledger
-        self._clock = clock
+    archive: Archive
+    search: Search
+    worker: PictureWorker
+    records: Records
+    ledger: Ledger
+    clock: Clock
 
     def trace(self, path: Path, *, actor: str) -> Trace:
         """The verdict on the picture at *path*; raises BadInput for what is no picture, LedgerBroken."""
         started = time.monotonic()
         suspect_digest = _digest(path)
         try:
-            suspect = self._worker.suspect(path)
+            suspect = self.worker.suspect(path)
         except BadInput as refusal:
-            with self._records.begin() as unit:
-                self._ledger.append(
-                    unit.ledger, "refusal", actor, reason=refusal.code, content=suspect_digest
-                )
+            with self.records.begin() as unit:
+                self.ledger.append(unit.ledger, "refusal", actor, reason=refusal.code, content=suspect_digest)
             raise
         match = self._match(suspect)
         copy, score, comparisons = self._best_copy(match) if match else (None, 0.0, 0)
@@ -118,11 +107,11 @@ class Tracer:
 
     def _match(self, suspect: Raster) -> Match | None:
         for view in views(to_array(suspect)):
-            for image, features in self._search.candidates(view.features, MAX_CANDIDATES):
+            for image, features in self.search.candidates(view.features, MAX_CANDIDATES):
                 geometry = find_geometry(view.features, features)
                 if geometry is None or geometry.inliers < MIN_INLIERS:
                     continue
-                work = Work.from_bytes(self._archive.work(image))
+                work = Work.from_bytes(self.archive.work(image))
                 alignment = align(view.grey, geometry, work.grey)
                 if alignment.holds:
                     return Match(image=image, work=work, alignment=alignment)
@@ -131,9 +120,9 @@ class Tracer:
     def _best_copy(self, match: Match) -> tuple[str | None, float, int]:
         """The copy with the highest score, its score, and how many were compared."""
         rest = residual(match.alignment, match.work.grey, (match.work.rows, match.work.columns))
-        copies = self._archive.copies(match.image)
+        copies = self.archive.copies(match.image)
         scores = {
-            copy: score(rest, self._archive.mark_stream(match.image, copy, STREAM_BYTES)) for copy in copies
+            copy: score(rest, self.archive.mark_stream(match.image, copy, STREAM_BYTES)) for copy in copies
         }
         best = max(scores, key=lambda copy: scores[copy], default=None)
         return best, scores[best] if best else 0.0, len(scores)
@@ -143,7 +132,7 @@ class Tracer:
     ) -> TraceReport:
         bound = false_match_probability(score, comparisons)
         named = match is not None and copy is not None and bound <= ACCUSATION_LIMIT
-        record = self._archive.record(match.image, copy) if match and copy and named else None
+        record = self.archive.record(match.image, copy) if match and copy and named else None
         return TraceReport(
             verdict=_verdict(match, record),
             image=match.image if match else None,
@@ -152,15 +141,15 @@ class Tracer:
             score=score,
             comparisons=comparisons,
             seconds=seconds,
-            finished_at=self._clock.now(),
+            finished_at=self.clock.now(),
         )
 
     def _write(self, report: TraceReport, suspect_digest: str, actor: str) -> None:
         named = {"image": report.image} if report.image else {}
         if report.record:
             named["copy"] = report.record.copy
-        with self._records.begin() as unit:
-            self._ledger.append(
+        with self.records.begin() as unit:
+            self.ledger.append(
                 unit.ledger,
                 "trace",
                 actor,

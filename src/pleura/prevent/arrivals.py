@@ -42,25 +42,16 @@ class Arrival:
     refusal: BadInput | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
 class Arrivals:
     """The way in for images."""
 
-    def __init__(
-        self,
-        *,
-        records: Records,
-        vault: Vault,
-        worker: PictureWorker,
-        ledger: Ledger,
-        keyring: Keyring,
-        clock: Clock,
-    ) -> None:
-        self._records = records
-        self._vault = vault
-        self._worker = worker
-        self._ledger = ledger
-        self._keyring = keyring
-        self._clock = clock
+    records: Records
+    vault: Vault
+    worker: PictureWorker
+    ledger: Ledger
+    keyring: Keyring
+    clock: Clock
 
     def receive(self, path: Path, *, actor: str, about: Description = UNDESCRIBED) -> Arrival:
         """What became of the file at *path*; raises EnvironmentFault when it could not be stored.
@@ -68,13 +59,13 @@ class Arrivals:
         *about* describes a picture; a DICOM instance speaks for itself.
         """
         with path.open("rb") as stream:
-            content_index = keyed_digest_of(self._keyring.index_key, stream)
-        with self._records.begin() as unit:
+            content_index = keyed_digest_of(self.keyring.index_key, stream)
+        with self.records.begin() as unit:
             known = unit.catalogue.image_by_content(content_index)
         if known is not None:
             return _duplicate(known)
         try:
-            received = self._worker.receive(path, about)
+            received = self.worker.receive(path, about)
             self._refuse_other_content(received.facts)
         except BadInput as refusal:
             self._record_refusal(refusal, content_index, actor)
@@ -85,14 +76,14 @@ class Arrivals:
         image_id = new_id("image")
         sketch = make_sketch(to_array(received.display)).to_bytes()
         with _original(path, received) as original:
-            kept = self._vault.keep(image_id, original, sketch)
-        with self._records.begin() as unit:
+            kept = self.vault.keep(image_id, original, sketch)
+        with self.records.begin() as unit:
             # Another import of the same file may have finished while this one was sealing.
             known = unit.catalogue.image_by_content(content_index)
             if known is not None:
                 return _duplicate(known)
             sealed = self._catalogue(unit, image_id, received.facts, kept, content_index)
-            self._ledger.append(
+            self.ledger.append(
                 unit.ledger,
                 "import",
                 actor,
@@ -106,8 +97,8 @@ class Arrivals:
     def _catalogue(
         self, unit: Unit, image_id: str, facts: ImageFacts, kept: Kept, content_index: bytes
     ) -> SealedImage:
-        patient = admit_patient(facts, unit.catalogue, self._keyring)
-        study = admit_study(facts, patient, unit.catalogue, self._keyring)
+        patient = admit_patient(facts, unit.catalogue, self.keyring)
+        study = admit_study(facts, patient, unit.catalogue, self.keyring)
         sealed = SealedImage(
             image=Image(
                 id=image_id,
@@ -119,21 +110,21 @@ class Arrivals:
                 columns=facts.columns,
                 bits_stored=facts.bits_stored,
                 origin=facts.origin,
-                received_at=self._clock.now(),
+                received_at=self.clock.now(),
             ),
             content_index=content_index,
             instance_index=self._instance_index(facts),
             object_name=kept.object_name,
             object_size=kept.object_size,
             sketch_name=kept.sketch_name,
-            wrapped_dek=self._vault.wrap_dek(kept.dek, patient),
-            sealed_facts=self._vault.seal_facts(image_id, facts, patient),
+            wrapped_dek=self.vault.wrap_dek(kept.dek, patient),
+            sealed_facts=self.vault.seal_facts(image_id, facts, patient),
         )
         unit.catalogue.add_image(sealed)
         return sealed
 
     def _refuse_other_content(self, facts: ImageFacts) -> None:
-        with self._records.begin() as unit:
+        with self.records.begin() as unit:
             known = unit.catalogue.image_by_instance(self._instance_index(facts))
         if known is not None:
             raise BadInput(
@@ -144,11 +135,11 @@ class Arrivals:
             )
 
     def _instance_index(self, facts: ImageFacts) -> bytes:
-        return blind_index(self._keyring.index_key, "instance", facts.sop_instance_uid)
+        return blind_index(self.keyring.index_key, "instance", facts.sop_instance_uid)
 
     def _record_refusal(self, refusal: BadInput, content_index: bytes, actor: str) -> None:
-        with self._records.begin() as unit:
-            self._ledger.append(
+        with self.records.begin() as unit:
+            self.ledger.append(
                 unit.ledger, "refusal", actor, reason=refusal.code, content=content_index.hex()
             )
 

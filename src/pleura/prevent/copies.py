@@ -53,25 +53,16 @@ class _Document(msgspec.Struct, frozen=True):
     record: CopyRecord
 
 
+@dataclass(frozen=True, kw_only=True)
 class Copies:
     """The way out for images."""
 
-    def __init__(
-        self,
-        *,
-        records: Records,
-        vault: Vault,
-        worker: PictureWorker,
-        ledger: Ledger,
-        keyring: Keyring,
-        clock: Clock,
-    ) -> None:
-        self._records = records
-        self._vault = vault
-        self._worker = worker
-        self._ledger = ledger
-        self._keyring = keyring
-        self._clock = clock
+    records: Records
+    vault: Vault
+    worker: PictureWorker
+    ledger: Ledger
+    keyring: Keyring
+    clock: Clock
 
     def issue(self, request: CopyRequest, *, actor: str) -> IssuedCopy:
         """One marked copy; raises NotFound, BadInput, and whatever keeps the ledger from being written.
@@ -80,26 +71,26 @@ class Copies:
         2. The record becomes durable in catalogue and ledger.
         3. Only then are the marked bytes made.
         """
-        facts = self._vault.facts(request.image)
-        original = self._vault.original(request.image)
+        facts = self.vault.facts(request.image)
+        original = self.vault.original(request.image)
         record = CopyRecord(
             copy=new_id("copy"),
             image=request.image,
             recipient=request.recipient,
             purpose=request.purpose,
             form=request.form,
-            issued_at=self._clock.now(),
+            issued_at=self.clock.now(),
             patient_id=facts.identity.patient_id,
             device_serial=facts.device.serial_number,
             mark_version=MARK_VERSION,
         )
         if request.form == "dicom":
-            stored = self._worker.stored(original)
+            stored = self.worker.stored(original)
             self._write_record(record, actor)
             pixels = embed_stored(stored, self._stream(record))
-            content = self._worker.derive(original, pixels, _derived_uid(), DERIVATION)
+            content = self.worker.derive(original, pixels, _derived_uid(), DERIVATION)
             return IssuedCopy(record=record, content=content)
-        display = to_array(self._worker.display(original))
+        display = to_array(self.worker.display(original))
         self._write_record(record, actor)
         marked = to_raster(embed(display, self._stream(record)))
         content = encode_png(marked) if request.form == "png" else encode_jpeg(marked, JPEG_QUALITY)
@@ -107,7 +98,7 @@ class Copies:
 
     def names(self, image_id: str) -> list[str]:
         """Names of all copies made of one image, oldest first."""
-        with self._records.begin() as unit:
+        with self.records.begin() as unit:
             return [copy.copy for copy in unit.catalogue.copies_of(image_id)]
 
     def record(self, image_id: str, copy: str) -> CopyRecord:
@@ -116,22 +107,22 @@ class Copies:
 
     def records_of(self, image_id: str) -> list[CopyRecord]:
         """The proven records of all copies of one image, newest first."""
-        with self._records.begin() as unit:
+        with self.records.begin() as unit:
             sealed = list(unit.catalogue.copies_of(image_id))
         return [self._open(copy) for copy in reversed(sealed)]
 
     def _find(self, image_id: str, copy: str) -> SealedCopy:
-        with self._records.begin() as unit:
+        with self.records.begin() as unit:
             for sealed in unit.catalogue.copies_of(image_id):
                 if sealed.copy == copy:
                     return sealed
         raise NotFound("copy-unknown", "there is no copy {copy}", "list the copies of the image", copy=copy)
 
     def _open(self, sealed: SealedCopy) -> CopyRecord:
-        with self._records.begin() as unit:
+        with self.records.begin() as unit:
             patient = unit.catalogue.patient(unit.catalogue.image(sealed.image).image.patient)
-            entry = self._ledger.entry(unit.ledger, sealed.ledger_index)
-        kek = kek_of(patient, self._keyring)
+            entry = self.ledger.entry(unit.ledger, sealed.ledger_index)
+        kek = kek_of(patient, self.keyring)
         clear = open_field(kek, sealed.sealed_record, _context(sealed.copy))
         if entry.facts.get("record") != digest(clear).hex():
             raise LedgerBroken(
@@ -144,9 +135,9 @@ class Copies:
 
     def _write_record(self, record: CopyRecord, actor: str) -> None:
         clear = msgspec.json.encode(_Document(salt=secrets.token_hex(32), record=record))
-        with self._records.begin() as unit:
+        with self.records.begin() as unit:
             patient = unit.catalogue.patient(unit.catalogue.image(record.image).image.patient)
-            receipt = self._ledger.append(
+            receipt = self.ledger.append(
                 unit.ledger,
                 "copy",
                 actor,
@@ -162,12 +153,12 @@ class Copies:
                     image=record.image,
                     issued_at=record.issued_at,
                     ledger_index=receipt.index,
-                    sealed_record=seal_field(kek_of(patient, self._keyring), clear, _context(record.copy)),
+                    sealed_record=seal_field(kek_of(patient, self.keyring), clear, _context(record.copy)),
                 )
             )
 
     def _stream(self, record: CopyRecord) -> bytes:
-        return self._keyring.mark_stream(record.image, record.copy, STREAM_BYTES)
+        return self.keyring.mark_stream(record.image, record.copy, STREAM_BYTES)
 
 
 def _context(copy: str) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, insert, select
 
 from pleura.adapters.database import schema
 from pleura.domain.copies import SealedCopy
@@ -112,10 +112,6 @@ class SqlCatalogue:
         table = schema.copies
         statement = select(table).where(table.c.image == image_id).order_by(table.c.ledger_index)
         return [SealedCopy(**_named(row)) for row in self._connection.execute(statement).mappings()]
-
-    def count_copies(self) -> int:
-        """The number of copies of all images."""
-        return self._connection.execute(select(func.count()).select_from(schema.copies)).scalar_one()
 
     def add_account(self, account: Account) -> None:
         """Store an account."""
