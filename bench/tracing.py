@@ -24,12 +24,13 @@ from pleura.domain.tracing import ACCUSATION_LIMIT, false_match_probability
 from pleura.imaging.mark.embed import embed, psnr
 from pleura.imaging.mark.layout import STREAM_BYTES
 from pleura.imaging.mark.read import residual, score
+from pleura.imaging.match.features import Features
 from pleura.imaging.match.rank import rank
-from pleura.imaging.match.register import MIN_INLIERS, Alignment, align, find_geometry
 from pleura.imaging.match.sketch import Sketch, make_sketch
-from pleura.imaging.match.suspect import views
+from pleura.imaging.rasters import to_raster
 from pleura.imaging.simulate.leaks import ATTACKS
 from pleura.imaging.simulate.phantom import phantom
+from pleura.monitor.trace import overlays
 
 REQUIRED = [
     "jpeg-90",
@@ -72,48 +73,52 @@ def streams(film: int) -> list[bytes]:
     return [dice.bytes(STREAM_BYTES) for _ in range(COPIES)]
 
 
-def match(suspect: NDArray[np.uint8], sketches: Sequence[Sketch]) -> tuple[int, Alignment] | None:
-    """The same steps as monitor.trace, without worker, vault and ledger."""
-    for view in views(suspect):
-        for number in rank(view.features, [sketch.features for sketch in sketches])[:3]:
-            geometry = find_geometry(view.features, sketches[number].features)
-            if geometry is None or geometry.inliers < MIN_INLIERS:
-                continue
-            alignment = align(view.grey, geometry, sketches[number].work.grey)
-            if alignment.holds:
-                return number, alignment
-    return None
+@dataclass(frozen=True)
+class Shelf:
+    """The originals of the bench, as a search and as an archive."""
+
+    sketches: Sequence[Sketch]
+
+    def candidates(self, suspect: Features, limit: int) -> list[tuple[str, Features]]:
+        originals = [sketch.features for sketch in self.sketches]
+        return [(str(number), originals[number]) for number in rank(suspect, originals)[:limit]]
+
+    def work(self, image: str) -> bytes:
+        return self.sketches[int(image)].work.to_bytes()
 
 
-def trace(suspect: NDArray[np.uint8], film: int, sketches: Sequence[Sketch], row: Row) -> None:
+def trace(suspect: NDArray[np.uint8], film: int, shelf: Shelf, row: Row) -> None:
+    """The steps of monitor.trace, without worker, vault and ledger."""
     row.films += 1
     started = time.process_time()
-    found = match(suspect, sketches)
-    if found is None:
-        row.unknown += 1
+    comparisons = 0
+    for match in overlays(to_raster(suspect), shelf, shelf):  # type: ignore[arg-type]
+        rest = residual(match.alignment, match.work.grey, (match.work.rows, match.work.columns))
+        scores = [score(rest, stream) for stream in streams(int(match.image))]
+        comparisons += COPIES
+        best = int(np.argmax(scores))
+        dice = np.random.default_rng(film)
+        named = false_match_probability(scores[best], comparisons) <= ACCUSATION_LIMIT
+        if not named and not match.alignment.holds:
+            continue
         row.seconds.append(time.process_time() - started)
+        row.innocent += [score(rest, dice.bytes(STREAM_BYTES)) for _ in range(INNOCENTS)]
+        if not named:
+            row.matched += 1
+        elif (int(match.image), best) == (film, 1):
+            row.right += 1
+            row.scores.append(scores[best])
+        else:
+            row.wrong += 1
         return
-    number, alignment = found
-    work = sketches[number].work
-    rest = residual(alignment, work.grey, (work.rows, work.columns))
-    scores = [score(rest, stream) for stream in streams(number)]
+    row.unknown += 1
     row.seconds.append(time.process_time() - started)
-    best = int(np.argmax(scores))
-    dice = np.random.default_rng(film)
-    row.innocent += [score(rest, dice.bytes(STREAM_BYTES)) for _ in range(INNOCENTS)]
-    if false_match_probability(scores[best], COPIES) > ACCUSATION_LIMIT:
-        row.matched += 1
-    elif (number, best) == (film, 1):
-        row.right += 1
-        row.scores.append(scores[best])
-    else:
-        row.wrong += 1
 
 
 def table(
     pictures: Sequence[NDArray[np.uint8]], others: Sequence[Sketch], attacks: Sequence[str]
 ) -> Iterator[tuple[str, Row]]:
-    sketches = [make_sketch(picture) for picture in pictures] + list(others)
+    shelf = Shelf([make_sketch(picture) for picture in pictures] + list(others))
     for attack in [*attacks, "unmarked"]:
         row = Row()
         for film, picture in enumerate(pictures):
@@ -121,7 +126,7 @@ def table(
             copy = (
                 picture if attack == "unmarked" else ATTACKS[attack](embed(picture, streams(film)[1]), dice)
             )
-            trace(copy, film, sketches, row)
+            trace(copy, film, shelf, row)
         yield attack, row
 
 

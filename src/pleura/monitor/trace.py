@@ -2,17 +2,18 @@
 
 1. The suspect is decoded in a disposable worker without keys.
 2. Candidates: the features of all originals, ranked by votes (`Search` is where an index plugs in).
-3. Alignment: the best candidates are registered to the suspect; the first that holds is the image.
+3. Alignment: the best candidates are registered to the suspect, one after the other.
 4. Residual: what of the suspect the original does not explain, measured without any key.
-5. Scores: every copy of that image is correlated with the residual; the best is named only when the
+5. Scores: every copy of that image is correlated with the residual. The best is named only when the
    bound on the false-match probability, over all comparisons made, is below the accusation limit.
+   Where no copy can be named, the image is matched when the alignment holds; else the next is tried.
 6. The verdict is in the ledger before it is answered.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -27,7 +28,7 @@ from pleura.imaging.mark.layout import STREAM_BYTES
 from pleura.imaging.mark.read import residual, score
 from pleura.imaging.match.features import Features
 from pleura.imaging.match.rank import rank
-from pleura.imaging.match.register import MIN_INLIERS, Alignment, align, find_geometry
+from pleura.imaging.match.register import Alignment, align, find_geometry
 from pleura.imaging.match.sketch import Work
 from pleura.imaging.match.suspect import views
 from pleura.imaging.rasters import to_array
@@ -35,6 +36,14 @@ from pleura.ledger.ledger import Ledger
 
 MAX_CANDIDATES: Final = 3
 """Originals that are registered to one view of the suspect, most votes first."""
+
+
+TRIED_INLIERS: Final = 12
+"""Inliers from which an overlay is tried.
+
+A small crop may have too few for its geometry alone to hold; the mark, whose proof does not rest on
+the geometry, may still name the copy.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +62,15 @@ class Trace:
     report: TraceReport
     suspect: Raster
     match: Match | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reading:
+    """An overlay and the copy of its image that scores best."""
+
+    match: Match
+    copy: str | None
+    score: float
 
 
 class Search(Protocol):
@@ -99,46 +117,44 @@ class Tracer:
             with self.records.begin() as unit:
                 self.ledger.append(unit.ledger, "refusal", actor, reason=refusal.code, content=suspect_digest)
             raise
-        match = self._match(suspect)
-        copy, score, comparisons = self._best_copy(match) if match else (None, 0.0, 0)
-        report = self._judge(match, copy, score, comparisons, time.monotonic() - started)
+        reading, comparisons = self._read(suspect)
+        report = self._judge(reading, comparisons, time.monotonic() - started)
         self._write(report, suspect_digest, actor)
-        return Trace(report=report, suspect=suspect, match=match)
+        return Trace(report=report, suspect=suspect, match=reading.match if reading else None)
 
-    def _match(self, suspect: Raster) -> Match | None:
-        for view in views(to_array(suspect)):
-            for image, features in self.search.candidates(view.features, MAX_CANDIDATES):
-                geometry = find_geometry(view.features, features)
-                if geometry is None or geometry.inliers < MIN_INLIERS:
-                    continue
-                work = Work.from_bytes(self.archive.work(image))
-                alignment = align(view.grey, geometry, work.grey)
-                if alignment.holds:
-                    return Match(image=image, work=work, alignment=alignment)
-        return None
+    def _read(self, suspect: Raster) -> tuple[_Reading | None, int]:
+        """The first overlay that holds, or whose mark speaks for itself, and all copies compared so far."""
+        comparisons = 0
+        for match in overlays(suspect, self.search, self.archive):
+            reading, compared = self._best_copy(match)
+            comparisons += compared
+            speaks = false_match_probability(reading.score, comparisons) <= ACCUSATION_LIMIT
+            if speaks or match.alignment.holds:
+                return reading, comparisons
+        return None, comparisons
 
-    def _best_copy(self, match: Match) -> tuple[str | None, float, int]:
-        """The copy with the highest score, its score, and how many were compared."""
+    def _best_copy(self, match: Match) -> tuple[_Reading, int]:
+        """The copy with the highest score, and how many were compared."""
         rest = residual(match.alignment, match.work.grey, (match.work.rows, match.work.columns))
-        copies = self.archive.copies(match.image)
         scores = {
-            copy: score(rest, self.archive.mark_stream(match.image, copy, STREAM_BYTES)) for copy in copies
+            copy: score(rest, self.archive.mark_stream(match.image, copy, STREAM_BYTES))
+            for copy in self.archive.copies(match.image)
         }
         best = max(scores, key=lambda copy: scores[copy], default=None)
-        return best, scores[best] if best else 0.0, len(scores)
+        return _Reading(match=match, copy=best, score=scores[best] if best else 0.0), len(scores)
 
-    def _judge(
-        self, match: Match | None, copy: str | None, score: float, comparisons: int, seconds: float
-    ) -> TraceReport:
-        bound = false_match_probability(score, comparisons)
-        named = match is not None and copy is not None and bound <= ACCUSATION_LIMIT
-        record = self.archive.record(match.image, copy) if match and copy and named else None
+    def _judge(self, reading: _Reading | None, comparisons: int, seconds: float) -> TraceReport:
+        best = reading.score if reading else 0.0
+        bound = false_match_probability(best, comparisons)
+        image = reading.match.image if reading else None
+        copy = reading.copy if reading and bound <= ACCUSATION_LIMIT else None
+        record = self.archive.record(image, copy) if image and copy else None
         return TraceReport(
-            verdict=_verdict(match, record),
-            image=match.image if match else None,
+            verdict=_verdict(image, record),
+            image=image,
             record=record,
             false_match_probability=bound,
-            score=score,
+            score=best,
             comparisons=comparisons,
             seconds=seconds,
             finished_at=self.clock.now(),
@@ -160,8 +176,19 @@ class Tracer:
             )
 
 
-def _verdict(match: Match | None, record: CopyRecord | None) -> Verdict:
-    if match is None:
+def overlays(suspect: Raster, search: Search, archive: Archive) -> Iterator[Match]:
+    """The suspect laid over its likeliest originals, one after the other, until the caller has enough."""
+    for view in views(to_array(suspect)):
+        for image, features in search.candidates(view.features, MAX_CANDIDATES):
+            geometry = find_geometry(view.features, features)
+            if geometry is None or geometry.inliers < TRIED_INLIERS:
+                continue
+            work = Work.from_bytes(archive.work(image))
+            yield Match(image=image, work=work, alignment=align(view.grey, geometry, work.grey))
+
+
+def _verdict(image: str | None, record: CopyRecord | None) -> Verdict:
+    if image is None:
         return Verdict.UNKNOWN
     return Verdict.TRACED if record else Verdict.MATCHED
 
