@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import tempfile
@@ -10,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pleura.domain.errors import EnvironmentFault
+from pleura.adapters.durable import replace_file, sync_folder, write_new
+from pleura.domain.errors import EnvironmentFault, Refused
 
 
 @dataclass(frozen=True)
@@ -21,24 +23,41 @@ class Home:
 
     @property
     def root_file(self) -> Path:
-        """The root key, sealed under the passphrase and under the recovery code."""
+        """The root keys, wrapped."""
         return self.path / "root.json"
 
     @property
     def database_url(self) -> str:
-        """Catalogue, copies, accounts and ledger."""
+        """Catalogue, copies, accounts and ledger: the server that ``database.url`` names, else a file here."""
+        if self.database_note.is_file():
+            return self.database_note.read_text(encoding="utf-8").strip()
+        return self.database_file_url
+
+    @property
+    def database_file_url(self) -> str:
+        """The database file in this home."""
         return f"sqlite:///{self.path / 'pleura.db'}"
+
+    @property
+    def database_note(self) -> Path:
+        """One line: the URL of a database server, without a password."""
+        return self.path / "database.url"
 
     @property
     def objects(self) -> Path:
         """Sealed originals and sketches."""
         return self.path / "objects"
 
+    @property
+    def scratch(self) -> Path:
+        """Files that a command needs for as long as it runs; what a crash leaves here is swept by doctor."""
+        return self.path / "scratch"
+
     def is_founded(self) -> bool:
         """Whether ``pleura init`` has finished here."""
         return self.root_file.is_file()
 
-    def root_document(self) -> bytes:
+    def read(self) -> bytes:
         """The bytes of the root file; raises EnvironmentFault where there is none."""
         if not self.is_founded():
             raise EnvironmentFault(
@@ -47,7 +66,62 @@ class Home:
                 "run pleura init, or set PLEURA_HOME to the folder of an existing home",
                 home=str(self.path),
             )
-        return self.root_file.read_bytes()
+        try:
+            return self.root_file.read_bytes()
+        except OSError as error:
+            raise EnvironmentFault(
+                "root-file-unreadable",
+                "the root file of the home {home} cannot be read",
+                "run pleura as the user that made the home, and check the disk",
+                home=str(self.path),
+            ) from error
+
+    def found(self, document: bytes) -> None:
+        """Write the root file of a new home, durably: with it the home is one."""
+        write_new(self.root_file, document)
+
+    def replace(self, document: bytes) -> None:
+        """Put *document* in place of the root file, durably; raises EnvironmentFault."""
+        try:
+            replace_file(self.root_file, document)
+        except OSError as error:
+            raise _not_writable(self.path) from error
+
+    def note_database(self, url: str) -> None:
+        """Remember that catalogue and ledger are at *url* from now on, or, empty, in the file here; durably."""
+        try:
+            self.database_note.unlink(missing_ok=True)
+            if url:
+                write_new(self.database_note, url.encode() + b"\n")
+            else:
+                sync_folder(self.path)
+        except OSError as error:
+            raise _not_writable(self.path) from error
+
+    @contextlib.contextmanager
+    def lock(self, *, alone: bool) -> Iterator[None]:
+        """The right to work in this home, *alone* or beside others; raises Refused at once when it is taken.
+
+        The kernel gives the lock back when the process ends, however it ends.
+        """
+        try:
+            descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise _not_writable(self.path) from error
+        try:
+            fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise Refused(
+                "home-busy",
+                "another pleura is at work in the home {home}",
+                "let it finish or stop it (pleura serve too), then run the command again",
+                home=str(self.path),
+            ) from error
+        try:
+            yield
+        finally:
+            os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -67,7 +141,9 @@ def founding(path: Path) -> Iterator[Home]:
         home = Home(building)
         home.objects.mkdir(mode=0o700)
         yield home
+        sync_folder(building)
         os.replace(building, path)  # noqa: PTH105 - replaces an empty folder too, Path.rename says less
+        sync_folder(path.parent)
     finally:
         shutil.rmtree(building, ignore_errors=True)
 

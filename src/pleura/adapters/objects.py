@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from pleura.adapters.durable import sync_folder
 from pleura.domain.errors import BadInput, EnvironmentFault, NotFound
 
 # Path parts cannot start with a dot: `..` is no name, and an unfinished file has none.
@@ -70,6 +71,29 @@ class FolderObjects:
                 cause=_cause(error),
             ) from error
 
+    def names(self) -> Iterator[str]:
+        """The name of every stored object; unfinished ones have none."""
+        for path in self._root.rglob("*"):
+            if path.is_file() and not path.name.startswith("."):
+                yield path.relative_to(self._root).as_posix()
+
+    def delete(self, name: str) -> None:
+        """Remove the object durably, and its folder when that is empty; an unknown name is no error."""
+        path = self._path(name)
+        with _faults(self._root):
+            path.unlink(missing_ok=True)
+            folder = path.parent
+            if not folder.is_dir():
+                return
+            sync_folder(folder)
+            if folder != self._root and not any(folder.iterdir()):
+                folder.rmdir()
+                sync_folder(folder.parent)
+
+    def unfinished(self) -> list[Path]:
+        """Files that a crash left without a name: they hold nothing that was ever answered as stored."""
+        return [path for path in self._root.rglob(".*") if path.is_file()]
+
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name):
             raise BadInput(
@@ -86,7 +110,7 @@ class FolderObjects:
         if folder != self._root:
             self._make_folder(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
-        _sync_folder(folder.parent)
+        sync_folder(folder.parent)
 
 
 def _write(path: Path, pieces: Iterable[bytes | memoryview]) -> int:
@@ -123,15 +147,7 @@ def _publish(unfinished: Path, path: Path) -> None:
             "report this: pleura itself makes these names",
         ) from error
     unfinished.unlink()
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(path.parent)
 
 
 @contextlib.contextmanager

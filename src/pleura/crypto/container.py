@@ -86,33 +86,43 @@ def _sealed(clear: BinaryIO, dek: bytes, context: bytes, fixed: bytes) -> Iterat
     raise ValueError("the object has more than 2^32 chunks")
 
 
-def open_stream(sealed: BinaryIO, dek: bytes, *, context: bytes) -> Iterator[memoryview]:
+def commitment_of(header: bytes) -> bytes:
+    """The commitment in the header, the first piece of `seal`: it tells this sealing from every other."""
+    return header[_FIXED.size : HEADER_BYTES]
+
+
+def open_stream(
+    sealed: BinaryIO, dek: bytes, *, context: bytes, commitment: bytes = b""
+) -> Iterator[memoryview]:
     """The plaintext chunk after chunk; raises SealBroken.
 
     *sealed* must be seekable: its last chunk is verified before the first one is given out, so that a
     cut or extended object gives out nothing. A flipped bit in the middle shows when its chunk is
     reached; whoever needs all or nothing calls `open_all`. A piece is valid until the next one is
-    asked for.
+    asked for. Where *commitment* is given, an older sealing under the same key is refused too.
     """
-    reader = _Reader(sealed, dek, context)
+    reader = _Reader(sealed, dek, context, commitment)
     reader.chunk(reader.count - 1)
     for number in range(reader.count):
         yield reader.chunk(number)
 
 
-def open_all(sealed: BinaryIO, dek: bytes, *, context: bytes) -> bytes:
+def open_all(sealed: BinaryIO, dek: bytes, *, context: bytes, commitment: bytes = b"") -> bytes:
     """The whole plaintext; raises SealBroken and gives out nothing."""
-    return b"".join(bytes(piece) for piece in open_stream(sealed, dek, context=context))
+    return b"".join(bytes(piece) for piece in open_stream(sealed, dek, context=context, commitment=commitment))
 
 
-def open_range(sealed: BinaryIO, dek: bytes, offset: int, length: int, *, context: bytes) -> bytes:
-    """At most *length* bytes of plaintext from *offset*, shorter at the end; raises SealBroken.
+def open_range(
+    sealed: BinaryIO, dek: bytes, span: slice, *, context: bytes, commitment: bytes = b""
+) -> bytes:
+    """The plaintext bytes of *span* (start and stop, no step), shorter at the end; raises SealBroken.
 
     The last chunk is verified too, so that the end is known to be the end.
     """
-    reader = _Reader(sealed, dek, context)
+    reader = _Reader(sealed, dek, context, commitment)
     reader.chunk(reader.count - 1)
-    first, end = offset // reader.stream.chunk, min(offset + length, reader.size)
+    offset, end = span.start, min(span.stop, reader.size)
+    first = offset // reader.stream.chunk
     found = io.BytesIO()
     for number in range(first, -(-end // reader.stream.chunk)):
         start = number * reader.stream.chunk
@@ -123,7 +133,7 @@ def open_range(sealed: BinaryIO, dek: bytes, offset: int, length: int, *, contex
 class _Reader:
     """Random access to the chunks of one sealed object."""
 
-    def __init__(self, sealed: BinaryIO, dek: bytes, context: bytes) -> None:
+    def __init__(self, sealed: BinaryIO, dek: bytes, context: bytes, pinned: bytes) -> None:
         self._sealed = sealed
         total = sealed.seek(0, io.SEEK_END)
         sealed.seek(0)
@@ -136,6 +146,8 @@ class _Reader:
             raise SealBroken
         self.stream, commitment = _start(dek, context, fixed)
         if not hmac.compare_digest(commitment, header[_FIXED.size :]):
+            raise SealBroken
+        if pinned and pinned != commitment:
             raise SealBroken
         full = self.stream.chunk + TAG_BYTES
         body = total - HEADER_BYTES

@@ -95,8 +95,11 @@ class SealedImage:
     """Keyed digest of the SOP Instance UID."""
     object_name: str
     object_size: int
+    object_commitment: bytes
+    """The commitment in the header of the sealed original: an older sealing has another one."""
     sketch_name: str
     """The sealed sketch (work image and features) that trace compares against."""
+    sketch_commitment: bytes
     wrapped_dek: bytes
     sealed_facts: bytes
     """The `ImageFacts` as JSON, sealed under the patient's KEK."""

@@ -1,4 +1,4 @@
-"""What an installation has of its own: accounts and keys."""
+"""What an installation has of its own: accounts, keys, rules and the places that hold its backups."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-Role = Literal["administrator"]
+Role = Literal["administrator", "custodian"]
 
 KeyPurpose = Literal["index", "mark", "ledger"]
 
@@ -28,3 +28,41 @@ class InstallationKey:
     purpose: KeyPurpose
     root_epoch: int
     wrapped: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatientKey:
+    """The KEK of one patient, wrapped by the root of an epoch."""
+
+    patient: str
+    root_epoch: int
+    wrapped_kek: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenKey:
+    """Which hardware token wraps the root, and the label its keys begin with."""
+
+    module: str
+    """Path of the PKCS#11 library."""
+    token: str
+    label: str
+
+
+DepotKind = Literal["backup", "replica"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Depot:
+    """One place outside the home that holds sealed objects and snapshots."""
+
+    name: str
+    kind: DepotKind
+    sealed_place: bytes
+    """Folder, or endpoint, bucket and credentials, sealed."""
+    checklist: str
+    """The cloud-store checklist as JSON; empty for a folder."""
+    synced_at: datetime | None = None
+    tested_at: datetime | None = None
+    test_result: str = ""
+    """Empty after a test that went well, else the code of what it found."""

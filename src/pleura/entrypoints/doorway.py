@@ -13,9 +13,12 @@ from pleura.settings import Settings
 
 
 @contextlib.contextmanager
-def opened() -> Iterator[tuple[House, Texts]]:
-    """The house that the environment names, with the reader's language; closed when the block ends."""
+def opened(*, alone: bool = False) -> Iterator[tuple[House, Texts]]:
+    """The house that the environment names, with the reader's language; closed when the block ends.
+
+    *alone*: nobody else may be at work in the home.
+    """
     settings = Settings.from_environment(os.environ)
     say = Texts(settings.language)
-    with open_house(settings, lambda: read_passphrase(settings, say)) as house:
+    with open_house(settings, lambda: read_passphrase(settings, say), alone=alone) as house:
         yield house, say

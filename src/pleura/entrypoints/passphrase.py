@@ -28,18 +28,32 @@ def new_secret(file: Path | None, question: str, say: Texts) -> str:
     return secret
 
 
+def read_lines(file: Path | None, question: str) -> list[str]:
+    """Secret lines from *file*, or asked for until an empty one; raises EnvironmentFault."""
+    if file is None:
+        return list(iter(lambda: _prompt(question), ""))
+    try:
+        return file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(file) from error
+
+
 def first_line(file: Path) -> str:
     """The first line of *file* without its line ending; raises EnvironmentFault."""
     try:
         with file.open(encoding="utf-8") as stream:
             return stream.readline().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise EnvironmentFault(
-            "secret-file-unreadable",
-            "the secret file {file} cannot be read as text",
-            "check the path and its permissions",
-            file=str(file),
-        ) from error
+        raise _unreadable(file) from error
+
+
+def _unreadable(file: Path) -> EnvironmentFault:
+    return EnvironmentFault(
+        "secret-file-unreadable",
+        "the secret file {file} cannot be read as text",
+        "check the path and its permissions",
+        file=str(file),
+    )
 
 
 def _prompt(question: str) -> str:

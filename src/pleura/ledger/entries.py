@@ -34,11 +34,45 @@ KINDS: Final[Mapping[str, _Facts]] = MappingProxyType(
         "trace": _Facts(frozenset({"verdict", "suspect", "comparisons"}), frozenset({"image", "copy"})),
         "sign-in": _Facts(),
         "sign-in-refused": _Facts(),
+        "account": _Facts(frozenset({"role"})),
+        "policy": _Facts(frozenset({"name", "value"})),
+        "rotate": _Facts(frozenset({"root_epoch"})),
+        "holder": _Facts(frozenset({"holder"})),
+        "recovery": _Facts(frozenset({"needed", "shares"})),
+        "recovered": _Facts(frozenset({"root_epoch"})),
+        "erase-request": _Facts(frozenset({"subject", "request"})),
+        "erase-refused": _Facts(frozenset({"subject", "reason"})),
+        "erase": _Facts(frozenset({"subject", "images", "copies", "root_epoch"}), frozenset({"request"})),
+        "restrict": _Facts(frozenset({"subject"})),
+        "lift": _Facts(frozenset({"subject"})),
+        "depot": _Facts(frozenset({"depot", "form"})),
+        "backup": _Facts(frozenset({"depot", "snapshot", "objects", "added"})),
+        "depot-erase": _Facts(frozenset({"depot", "result"})),
+        "restore-test": _Facts(frozenset({"depot", "result"}), frozenset({"snapshot"})),
+        "restore": _Facts(frozenset({"snapshot", "root_epoch"})),
+        "fetch": _Facts(frozenset({"depot", "objects"})),
+        "repair": _Facts(frozenset({"orphans", "leftovers"})),
+        "move": _Facts(frozenset({"form"})),
     }
 )
 """Every kind of entry and the facts it carries."""
 
-_INTEGER_FACTS: Final = frozenset({"root_epoch", "size", "mark_version", "comparisons"})
+_INTEGER_FACTS: Final = frozenset(
+    {
+        "root_epoch",
+        "size",
+        "mark_version",
+        "comparisons",
+        "needed",
+        "shares",
+        "images",
+        "copies",
+        "objects",
+        "added",
+        "orphans",
+        "leftovers",
+    }
+)
 
 
 @dataclass(frozen=True)

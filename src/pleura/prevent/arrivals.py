@@ -76,7 +76,7 @@ class Arrivals:
         image_id = new_id("image")
         sketch = make_sketch(to_array(received.display)).to_bytes()
         with _original(path, received) as original:
-            kept = self.vault.keep(image_id, original, sketch)
+            kept = self.vault.keep(image_id, original, sketch, frames=received.facts.frames)
         with self.records.begin() as unit:
             # Another import of the same file may have finished while this one was sealing.
             known = unit.catalogue.image_by_content(content_index)
@@ -90,7 +90,7 @@ class Arrivals:
                 image=image_id,
                 study=sealed.image.study,
                 content=content_index.hex(),
-                size=kept.object_size,
+                size=kept.original.size,
             )
         return Arrival(status="stored", image=image_id, study=sealed.image.study)
 
@@ -114,9 +114,11 @@ class Arrivals:
             ),
             content_index=content_index,
             instance_index=self._instance_index(facts),
-            object_name=kept.object_name,
-            object_size=kept.object_size,
-            sketch_name=kept.sketch_name,
+            object_name=kept.original.name,
+            object_size=kept.original.size,
+            object_commitment=kept.original.commitment,
+            sketch_name=kept.sketch.name,
+            sketch_commitment=kept.sketch.commitment,
             wrapped_dek=self.vault.wrap_dek(kept.dek, patient),
             sealed_facts=self.vault.seal_facts(image_id, facts, patient),
         )

@@ -19,6 +19,7 @@ from pleura.imaging.mark.embed import embed, embed_stored
 from pleura.imaging.mark.layout import MARK_VERSION, STREAM_BYTES
 from pleura.imaging.rasters import encode_jpeg, encode_png, to_array, to_raster
 from pleura.ledger.ledger import Ledger
+from pleura.prevent.custody.rules import refuse_restricted
 from pleura.prevent.keyring import Keyring
 from pleura.prevent.patients import kek_of
 from pleura.prevent.vault import Vault
@@ -71,6 +72,7 @@ class Copies:
         2. The record becomes durable in catalogue and ledger.
         3. Only then are the marked bytes made.
         """
+        self._refuse_restricted(request.image)
         facts = self.vault.facts(request.image)
         original = self.vault.original(request.image)
         record = CopyRecord(
@@ -110,6 +112,10 @@ class Copies:
         with self.records.begin() as unit:
             sealed = list(unit.catalogue.copies_of(image_id))
         return [self._open(copy) for copy in reversed(sealed)]
+
+    def _refuse_restricted(self, image_id: str) -> None:
+        with self.records.begin() as unit:
+            refuse_restricted(unit.catalogue.image(image_id).image, unit.catalogue)
 
     def _find(self, image_id: str, copy: str) -> SealedCopy:
         with self.records.begin() as unit:

@@ -25,6 +25,11 @@ class Keyring:
     def __repr__(self) -> str:
         return f"Keyring(epoch={self.root.epoch})"
 
+    @property
+    def depot_key(self) -> bytes:
+        """The key of everything that leaves for a backup or a replica."""
+        return derive(self.index_key, "depot")
+
     def mark_stream(self, image: str, copy: str, length: int) -> bytes:
         """The *length* secret bytes that become the chips of one copy's mark (docs/formats/mark.md)."""
         return keystream(derive(self.mark_key, "mark", f"{image}/{copy}".encode()), length)
@@ -50,7 +55,7 @@ def load_keyring(root: Root, catalogue: Catalogue) -> Keyring:
                 "restore the database from a backup",
                 purpose=purpose,
             )
-        return root.unwrap(key.wrapped)
+        return root.unwrap(key.wrapped, key.root_epoch)
 
     return Keyring(
         root=root,

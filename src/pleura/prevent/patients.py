@@ -44,7 +44,7 @@ def admit_study(facts: ImageFacts, patient: Patient, catalogue: Catalogue, keyri
 
 def kek_of(patient: Patient, keyring: Keyring) -> bytes:
     """The patient's key; raises SealBroken when the root is not its root."""
-    return keyring.root.unwrap(patient.wrapped_kek)
+    return keyring.root.unwrap(patient.wrapped_kek, patient.root_epoch)
 
 
 def identity_of(patient: Patient, keyring: Keyring) -> Identity:

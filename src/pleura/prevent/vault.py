@@ -3,30 +3,43 @@
 from __future__ import annotations
 
 import io
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 import msgspec
 
-from pleura.crypto.container import open_all, open_range, seal
+from pleura.crypto.container import CHUNK, commitment_of, open_all, open_range, open_stream, seal
 from pleura.crypto.fields import open_field, seal_field
 from pleura.crypto.keys import new_key, unwrap, wrap
-from pleura.domain.images import Image, ImageFacts, Patient, SealedImage
+from pleura.domain.images import Identity, Image, ImageFacts, Patient, SealedImage
 from pleura.domain.ports import ObjectStore, Records
 from pleura.imaging.match.sketch import FEATURES_BYTES
 from pleura.prevent.keyring import Keyring
-from pleura.prevent.patients import kek_of
+from pleura.prevent.patients import kek_of, patient_index
+
+FRAME_CHUNK: Final = 64 * 1024
+"""Bytes of plaintext in a chunk of a multi-frame original, which is read a frame at a time."""
 
 _MAX_WORK: Final = 8 << 20  # a work image has about a million pixels; its PNG is smaller than this
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept:
-    """Two sealed objects that are durable but not yet in the catalogue."""
+class KeptObject:
+    """One sealed object that is durable but not yet in the catalogue."""
 
-    object_name: str
-    object_size: int
-    sketch_name: str
+    name: str
+    size: int
+    commitment: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """The sealed original and sketch of one image, and their key."""
+
+    original: KeptObject
+    sketch: KeptObject
     dek: bytes
 
 
@@ -38,22 +51,38 @@ class Vault:
         self._objects = objects
         self._keyring = keyring
 
-    def keep(self, image_id: str, original: BinaryIO, sketch: bytes) -> Kept:
-        """Names and key of the sealed *original* and *sketch*, both durable when this returns."""
+    def keep(self, image_id: str, original: BinaryIO, sketch: bytes, *, frames: int = 1) -> Kept:
+        """The sealed *original* and *sketch*, both durable when this returns."""
         dek = new_key()
+        chunk = CHUNK if frames == 1 else FRAME_CHUNK
+        return Kept(
+            original=self._keep(f"{image_id}/original", original, dek, chunk),
+            sketch=self._keep(f"{image_id}/sketch", io.BytesIO(sketch), dek, CHUNK),
+            dek=dek,
+        )
 
-        def put(part: str, clear: BinaryIO) -> tuple[str, int]:
-            name = f"{image_id}/{part}"
-            return name, self._objects.put(name, seal(clear, dek, context=name.encode()))
-
-        object_name, object_size = put("original", original)
-        sketch_name, _ = put("sketch", io.BytesIO(sketch))
-        return Kept(object_name=object_name, object_size=object_size, sketch_name=sketch_name, dek=dek)
+    def _keep(self, name: str, clear: BinaryIO, dek: bytes, chunk: int) -> KeptObject:
+        pieces = seal(clear, dek, context=name.encode(), chunk_size=chunk)
+        header = bytes(next(pieces))
+        size = self._objects.put(name, itertools.chain([header], pieces))
+        return KeptObject(name=name, size=size, commitment=commitment_of(header))
 
     def images(self) -> list[Image]:
         """All images, oldest first."""
         with self._records.begin() as unit:
             return [sealed.image for sealed in unit.catalogue.images()]
+
+    def page(self, size: int, *, before: str | None = None, patient: str | None = None) -> list[Image]:
+        """At most *size* images, newest first, received before the image *before*, of one patient or of all."""
+        with self._records.begin() as unit:
+            return list(unit.catalogue.image_page(size, before, patient))
+
+    def patient_called(self, patient_id: str, issuer: str = "") -> str | None:
+        """The name of the patient with that patient ID, found through its blind index."""
+        index = patient_index(self._keyring, Identity(patient_id=patient_id, issuer=issuer), "")
+        with self._records.begin() as unit:
+            found = unit.catalogue.patient_by_index(index)
+        return found.id if found else None
 
     def image(self, image_id: str) -> Image:
         """One image; raises NotFound."""
@@ -62,7 +91,39 @@ class Vault:
     def original(self, image_id: str) -> bytes:
         """The original as received, whole; raises NotFound, SealBroken."""
         sealed, patient = self._find(image_id)
-        return self._open(sealed.object_name, self._dek(sealed, patient))
+        with self._objects.open(sealed.object_name) as stream:
+            return open_all(
+                stream,
+                self._dek(sealed, patient),
+                context=sealed.object_name.encode(),
+                commitment=sealed.object_commitment,
+            )
+
+    def part(self, image_id: str, span: slice) -> bytes:
+        """The bytes of *span* of the original; raises NotFound, SealBroken."""
+        sealed, patient = self._find(image_id)
+        with self._objects.open(sealed.object_name) as stream:
+            return open_range(
+                stream,
+                self._dek(sealed, patient),
+                span,
+                context=sealed.object_name.encode(),
+                commitment=sealed.object_commitment,
+            )
+
+    def check(self, sealed: SealedImage, *, whole: bool) -> None:
+        """Return when both objects of an image open; raises NotFound, SealBroken.
+
+        Not *whole*: the header, the first and the last chunk only.
+        """
+        with self._records.begin() as unit:
+            patient = unit.catalogue.patient(sealed.image.patient)
+        dek = self._dek(sealed, patient)
+        for name, commitment in objects_of(sealed):
+            with self._objects.open(name) as stream:
+                pieces = open_stream(stream, dek, context=name.encode(), commitment=commitment)
+                for _ in pieces if whole else itertools.islice(pieces, 1):
+                    pass
 
     def facts(self, image_id: str) -> ImageFacts:
         """What was read in the original when it arrived."""
@@ -97,14 +158,20 @@ class Vault:
 
     def _sketch_part(self, image_id: str, offset: int, length: int) -> bytes:
         sealed, patient = self._find(image_id)
-        name = sealed.sketch_name
-        with self._objects.open(name) as stream:
-            dek = self._dek(sealed, patient)
-            return open_range(stream, dek, offset, length, context=name.encode())
+        with self._objects.open(sealed.sketch_name) as stream:
+            return open_range(
+                stream,
+                self._dek(sealed, patient),
+                slice(offset, offset + length),
+                context=sealed.sketch_name.encode(),
+                commitment=sealed.sketch_commitment,
+            )
 
-    def _open(self, name: str, dek: bytes) -> bytes:
-        with self._objects.open(name) as stream:
-            return open_all(stream, dek, context=name.encode())
+
+def objects_of(sealed: SealedImage) -> Iterator[tuple[str, bytes]]:
+    """Name and commitment of every object of one image."""
+    yield sealed.object_name, sealed.object_commitment
+    yield sealed.sketch_name, sealed.sketch_commitment
 
 
 def _facts_context(image_id: str) -> bytes:

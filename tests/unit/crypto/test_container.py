@@ -97,7 +97,7 @@ def test_another_key_and_another_name_open_nothing() -> None:
 def test_a_range_is_the_slice(length: int, offset: int, size: int) -> None:
     clear = bytes(place * 13 % 256 for place in range(length))
 
-    found = open_range(io.BytesIO(sealed(clear)), DEK, offset, size, context=CONTEXT)
+    found = open_range(io.BytesIO(sealed(clear)), DEK, slice(offset, offset + size), context=CONTEXT)
 
     assert found == clear[offset : offset + size]
 

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 
 from pleura.adapters.database import schema
 from pleura.domain.copies import SealedCopy
+from pleura.domain.erasure import ErasureRequest, Restriction
 from pleura.domain.errors import NotFound
 from pleura.domain.images import Image, Patient, SealedImage, Study
-from pleura.domain.installation import Account, InstallationKey, KeyPurpose
+from pleura.domain.installation import Account, Depot, InstallationKey, KeyPurpose, PatientKey
 
-_IMAGE_FIELDS = frozenset(field.name for field in fields(Image))
+_IMAGE_FIELDS: Final = frozenset(field.name for field in fields(Image))
+_ROWS_AT_A_TIME: Final = 500
 
 
 class SqlCatalogue:
@@ -32,6 +45,29 @@ class SqlCatalogue:
         table = schema.installation_keys
         row = self._one(select(table).where(table.c.purpose == purpose))
         return InstallationKey(**row) if row else None
+
+    def replace_key(self, key: InstallationKey) -> None:
+        """Store another wrapping of a key of the installation."""
+        table = schema.installation_keys
+        statement = update(table).where(table.c.purpose == key.purpose)
+        self._connection.execute(statement.values(root_epoch=key.root_epoch, wrapped=key.wrapped))
+
+    def patient_keys(self, after: str, limit: int) -> Sequence[PatientKey]:
+        """At most *limit* patient keys, by patient, following the patient *after*."""
+        table = schema.patient_keys
+        statement = select(table).where(table.c.patient > after).order_by(table.c.patient).limit(limit)
+        return [PatientKey(**_named(row)) for row in self._connection.execute(statement).mappings()]
+
+    def replace_patient_keys(self, keys: Sequence[PatientKey]) -> None:
+        """Store other wrappings of patient keys."""
+        table = schema.patient_keys
+        statement = (
+            update(table)
+            .where(table.c.patient == bindparam("of"))
+            .values(root_epoch=bindparam("epoch"), wrapped_kek=bindparam("wrapped"))
+        )
+        rows = [{"of": key.patient, "epoch": key.root_epoch, "wrapped": key.wrapped_kek} for key in keys]
+        self._connection.execute(statement, rows)
 
     def add_patient(self, patient: Patient) -> None:
         """Store a patient, and her key in the table of keys."""
@@ -97,11 +133,53 @@ class SqlCatalogue:
         """The image with that keyed digest of its SOP Instance UID."""
         return self._image(schema.images.c.instance_index == index)
 
-    def images(self) -> Sequence[SealedImage]:
-        """All images, oldest first."""
+    def images(self) -> Iterator[SealedImage]:
+        """All images, oldest first, some hundred in memory at a time."""
         table = schema.images
-        rows = self._connection.execute(select(table).order_by(table.c.received_at, table.c.id)).mappings()
-        return [_sealed_image(row) for row in rows]
+        statement = select(table).order_by(table.c.received_at, table.c.id)
+        result = self._connection.execute(statement.execution_options(yield_per=_ROWS_AT_A_TIME))
+        return (_sealed_image(row) for row in result.mappings())
+
+    def image_page(self, size: int, before: str | None, patient: str | None) -> Sequence[Image]:
+        """At most *size* images, newest first, received before the image *before*, of one patient or of all."""
+        table = schema.images
+        statement = select(*(table.c[name] for name in sorted(_IMAGE_FIELDS)))
+        if patient is not None:
+            statement = statement.where(table.c.patient == patient)
+        if before is not None:
+            last = self.image(before).image
+            statement = statement.where(tuple_(table.c.received_at, table.c.id) < (last.received_at, last.id))
+        statement = statement.order_by(table.c.received_at.desc(), table.c.id.desc()).limit(size)
+        return [Image(**_named(row)) for row in self._connection.execute(statement).mappings()]
+
+    def image_count(self) -> int:
+        """The number of images."""
+        return int(self._connection.execute(select(func.count()).select_from(schema.images)).scalar_one())
+
+    def images_of_study(self, study: str) -> Sequence[SealedImage]:
+        """All images of one study."""
+        return self._images(schema.images.c.study == study)
+
+    def images_of_patient(self, patient: str) -> Sequence[SealedImage]:
+        """All images of one patient."""
+        return self._images(schema.images.c.patient == patient)
+
+    def erase_image(self, image: str) -> None:
+        """Delete an image with its wrapped key, its copies, and its study when that is empty then."""
+        study = self.image(image).image.study
+        self._connection.execute(delete(schema.copies).where(schema.copies.c.image == image))
+        self._connection.execute(delete(schema.images).where(schema.images.c.id == image))
+        self._connection.execute(
+            delete(schema.studies).where(
+                schema.studies.c.id == study,
+                ~select(schema.images.c.id).where(schema.images.c.study == study).exists(),
+            )
+        )
+
+    def erase_patient(self, patient: str) -> None:
+        """Delete a patient and her key; her images are gone already."""
+        self._connection.execute(delete(schema.patient_keys).where(schema.patient_keys.c.patient == patient))
+        self._connection.execute(delete(schema.patients).where(schema.patients.c.id == patient))
 
     def add_copy(self, copy: SealedCopy) -> None:
         """Store a copy; its ledger entry comes first."""
@@ -121,6 +199,71 @@ class SqlCatalogue:
         """The account of that name."""
         row = self._one(select(schema.accounts).where(schema.accounts.c.name == name))
         return Account(**row) if row else None
+
+    def policy(self, name: str) -> str | None:
+        """The value of a rule of this installation."""
+        table = schema.policies
+        row = self._one(select(table).where(table.c.name == name))
+        return str(row["value"]) if row else None
+
+    def set_policy(self, name: str, value: str) -> None:
+        """Set a rule of this installation."""
+        table = schema.policies
+        self._connection.execute(delete(table).where(table.c.name == name))
+        self._connection.execute(insert(table).values(name=name, value=value))
+
+    def restrict(self, restriction: Restriction) -> None:
+        """Store a restriction, once."""
+        if self.restricted([restriction.subject]) is None:
+            self._connection.execute(insert(schema.restrictions).values(_values(restriction)))
+
+    def lift(self, subject: str) -> None:
+        """Remove the restriction of *subject*."""
+        table = schema.restrictions
+        self._connection.execute(delete(table).where(table.c.subject == subject))
+
+    def restricted(self, subjects: Sequence[str]) -> Restriction | None:
+        """The oldest restriction that lies on one of *subjects*."""
+        table = schema.restrictions
+        statement = select(table).where(table.c.subject.in_(subjects)).order_by(table.c.since).limit(1)
+        row = self._one(statement)
+        return Restriction(**row) if row else None
+
+    def add_erasure_request(self, request: ErasureRequest) -> None:
+        """Store a request for erasure."""
+        self._connection.execute(insert(schema.erasure_requests).values(_values(request)))
+
+    def erasure_request(self, name: str) -> ErasureRequest | None:
+        """The request of that name, or for that subject."""
+        table = schema.erasure_requests
+        row = self._one(select(table).where((table.c.name == name) | (table.c.subject == name)))
+        return ErasureRequest(**row) if row else None
+
+    def drop_erasure_request(self, name: str) -> None:
+        """Remove a request for erasure."""
+        table = schema.erasure_requests
+        self._connection.execute(delete(table).where(table.c.name == name))
+
+    def put_depot(self, depot: Depot) -> None:
+        """Store a depot, or its new state."""
+        table = schema.depots
+        self._connection.execute(delete(table).where(table.c.name == depot.name))
+        self._connection.execute(insert(table).values(_values(depot)))
+
+    def depot(self, name: str) -> Depot | None:
+        """The depot of that name."""
+        row = self._one(select(schema.depots).where(schema.depots.c.name == name))
+        return Depot(**row) if row else None
+
+    def depots(self) -> Sequence[Depot]:
+        """All depots by name."""
+        statement = select(schema.depots).order_by(schema.depots.c.name)
+        return [Depot(**_named(row)) for row in self._connection.execute(statement).mappings()]
+
+    def _images(self, condition: ColumnElement[bool]) -> Sequence[SealedImage]:
+        table = schema.images
+        statement = select(table).where(condition).order_by(table.c.received_at, table.c.id)
+        return [_sealed_image(row) for row in self._connection.execute(statement).mappings()]
 
     def _image(self, condition: ColumnElement[bool]) -> SealedImage | None:
         row = self._one(select(schema.images).where(condition))

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from pleura.domain.errors import EnvironmentFault
@@ -25,18 +25,33 @@ _PRAGMAS: Final = (
     "PRAGMA secure_delete = ON",
 )
 
+# Any number that no other program in the same database uses; it is the lock of `_begin_alone`.
+_ADVISORY_LOCK: Final = 0x706C65757261
+
 # Primary result codes of SQLite (sqlite.org/rescode.html); the low byte of an extended code.
 _PERM, _BUSY, _LOCKED, _READONLY, _IOERR = 3, 5, 6, 8, 10
 _CORRUPT, _FULL, _CANTOPEN, _NOTADB = 11, 13, 14, 26
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for *url*; nothing is opened before its first connection."""
+    """An engine for *url*; nothing is opened before its first connection. One transaction at a time writes."""
     engine = create_engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin_immediate)
+    else:
+        event.listen(engine, "begin", _begin_alone)
     return engine
+
+
+def open_snapshot_engine(url: str) -> Engine:
+    """An engine whose transactions see the database at one moment, write nothing and keep nobody waiting."""
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "begin", _begin_deferred)
+        return engine
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
 def database_file(url: str) -> Path | None:
@@ -93,7 +108,23 @@ def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+def _begin_deferred(connection: Connection) -> None:
+    # The first read fixes the moment that this transaction sees (sqlite.org/isolation.html, WAL).
+    connection.exec_driver_sql("BEGIN")
+
+
+def _begin_alone(connection: Connection) -> None:
+    # The ledger is one chain: whoever appends must be alone, as BEGIN IMMEDIATE has it in SQLite.
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+
+
 def _fault(error: DBAPIError) -> EnvironmentFault:
+    if isinstance(error, OperationalError) and not hasattr(error.orig, "sqlite_errorcode"):
+        return EnvironmentFault(
+            "database-unreachable",
+            "the database server does not answer or refuses the connection",
+            "check that it runs, the URL in database.url, and PGPASSFILE for the password",
+        )
     match getattr(error.orig, "sqlite_errorcode", 0) & 0xFF:
         case code if code == _FULL:
             return EnvironmentFault(

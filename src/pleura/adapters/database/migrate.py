@@ -17,8 +17,10 @@ from pleura.domain.errors import EnvironmentFault
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
-def upgrade(url: str) -> None:
+def upgrade(url: str, to: str = "head") -> None:
     """Make the database at *url* if there is none, and bring it to this program's schema, or leave it.
+
+    *to* names an earlier revision, for a database that is filled from an older snapshot.
 
     All steps are one transaction. The file is readable by its owner only. Raises EnvironmentFault
     for a database of a newer program, and when it cannot be read or written.
@@ -29,10 +31,28 @@ def upgrade(url: str) -> None:
     try:
         with database_faults(), engine.begin() as connection:
             config = configuration(connection)
+            _refuse_unknown(to, ScriptDirectory.from_config(config))
             if not _is_current(_revision(connection), ScriptDirectory.from_config(config)):
-                command.upgrade(config, "head")
+                command.upgrade(config, to)
     finally:
         engine.dispose()
+
+
+def downgrade(url: str, to: str) -> None:
+    """Take the database at *url* back to an earlier revision; what that one cannot hold is lost."""
+    engine = open_engine(url)
+    try:
+        with database_faults(), engine.begin() as connection:
+            command.downgrade(configuration(connection), to)
+    finally:
+        engine.dispose()
+
+
+def head() -> str:
+    """The newest revision that this program knows."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return str(ScriptDirectory.from_config(config).get_current_head())
 
 
 def current(url: str) -> str | None:
@@ -59,15 +79,20 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _is_current(revision: str | None, scripts: ScriptDirectory) -> bool:
-    known = {script.revision for script in scripts.walk_revisions()}
-    if revision is not None and revision not in known:
+    if revision is not None:
+        _refuse_unknown(revision, scripts)
+    return revision == scripts.get_current_head()
+
+
+def _refuse_unknown(revision: str, scripts: ScriptDirectory) -> None:
+    known = {script.revision for script in scripts.walk_revisions()} | {"head"}
+    if revision not in known:
         raise EnvironmentFault(
             "database-newer",
             "the database was made by a newer pleura (schema {revision})",
             "install the newer version again; an older one would damage it",
             revision=revision,
         )
-    return revision == scripts.get_current_head()
 
 
 def _make_file(url: str) -> None:

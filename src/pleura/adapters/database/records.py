@@ -3,18 +3,55 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from sqlalchemy import Connection, RowMapping, insert, select
 
 from pleura.adapters.database.catalogue import SqlCatalogue
-from pleura.adapters.database.engine import database_faults, open_engine, require_file
-from pleura.adapters.database.schema import ledger
+from pleura.adapters.database import transfer
+from pleura.adapters.database.engine import (
+    database_faults,
+    database_file,
+    open_engine,
+    open_snapshot_engine,
+    require_file,
+)
+from pleura.adapters.database.migrate import current, head, upgrade
+from pleura.adapters.database.schema import ledger, metadata
+from pleura.domain.errors import BadInput
 from pleura.domain.ports import LedgerRow
 
 _HASH_BYTES: Final = 32
 _ROWS_AT_A_TIME: Final = 500
+
+
+def fill(url: str, pieces: Iterable[bytes | memoryview]) -> None:
+    """Make the database at *url* from what `Database.dump` gave, then bring it to this program's schema.
+
+    All rows, or none. Raises BadInput for a stream that is not whole and where a database is already,
+    EnvironmentFault for a stream of a newer program.
+    """
+    file = database_file(url)
+    if (file is None or file.exists()) and current(url) is not None:
+        raise BadInput(
+            "database-occupied",
+            "the database that should be filled is not empty",
+            "give an empty database",
+        )
+    following = transfer.frames(pieces)
+    header = next(following, None)
+    if not isinstance(header, transfer.Header):
+        raise transfer.malformed()
+    upgrade(url, header.revision)
+    engine = open_engine(url)
+    try:
+        with database_faults(), engine.begin() as connection:
+            transfer.load(connection, following)
+    finally:
+        engine.dispose()
+    upgrade(url)
 
 
 class Database:
@@ -33,6 +70,48 @@ class Database:
         require_file(self._url)
         with database_faults(), self._engine.begin() as connection:
             yield SqlUnit(connection)
+
+    def dump(self) -> Iterator[bytes]:
+        """The frames of everything in the database at one moment; writers are not kept waiting."""
+        require_file(self._url)
+        engine = open_snapshot_engine(self._url)
+        try:
+            with database_faults(), engine.connect() as connection, connection.begin():
+                yield from transfer.dump(connection, head())
+        finally:
+            engine.dispose()
+
+    def scrub(self) -> None:
+        """Overwrite what deleted rows left behind, as far as the database can.
+
+        SQLite: deleted content was zeroed in its pages (secure_delete); the write-ahead log is emptied.
+        PostgreSQL: dead rows are removed; its own log keeps them until it is recycled.
+        """
+        require_file(self._url)
+        if self._engine.dialect.name == "sqlite":
+            self._empty_log()
+            return
+        with database_faults(), self._engine.connect() as connection:
+            bare = connection.execution_options(isolation_level="AUTOCOMMIT")
+            for table in metadata.sorted_tables:
+                bare.exec_driver_sql(f'VACUUM "{table.name}"')
+
+    def _empty_log(self) -> None:
+        # Below SQLAlchemy, because a checkpoint must stand outside of any transaction.
+        connection = self._engine.raw_connection()
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.close()
+
+    def fault(self) -> str:
+        """What the database says is wrong with itself, in its own words; empty when nothing is."""
+        file = database_file(self._url)
+        if file is None:
+            return "" if current(self._url) == head() else "schema"
+        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()
+        return "" if found == ("ok",) else "damaged"
 
     def close(self) -> None:
         """Close every connection."""

@@ -2,7 +2,9 @@
 
 What erasure and rotation touch is kept apart: a patient's wrapped key is a row of its own, so that
 erasing her is deleting that row, and rotating the root is rewriting ``patient_keys`` and
-``installation_keys`` only. Both say which root epoch wraps them.
+``installation_keys`` only. Both say which root epoch wraps them. A commitment is the one in the header of
+the sealed object: with it, an older sealing under the same key is refused; it is empty in rows from before
+this rule.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -97,7 +100,7 @@ images: Final = Table(
     metadata,
     Column("id", _NAME, primary_key=True),
     Column("study", _NAME, ForeignKey("studies.id"), nullable=False, index=True),
-    Column("patient", _NAME, ForeignKey("patients.id"), nullable=False, index=True),
+    Column("patient", _NAME, ForeignKey("patients.id"), nullable=False),
     Column("modality", String(16), nullable=False),
     Column("device_serial", _NAME, nullable=False),
     Column("rows", Integer, nullable=False),
@@ -109,9 +112,13 @@ images: Final = Table(
     Column("instance_index", LargeBinary, nullable=False, unique=True),
     Column("object_name", String(260), nullable=False, unique=True),
     Column("object_size", _BIG, nullable=False),
+    Column("object_commitment", LargeBinary, nullable=False, server_default=""),
     Column("sketch_name", String(260), nullable=False, unique=True),
+    Column("sketch_commitment", LargeBinary, nullable=False, server_default=""),
     Column("wrapped_dek", LargeBinary, nullable=False),
     Column("sealed_facts", LargeBinary, nullable=False),
+    Index("ix_images_received_at_id", "received_at", "id"),
+    Index("ix_images_patient_received_at_id", "patient", "received_at", "id"),
 )
 
 ledger: Final = Table(
@@ -140,4 +147,39 @@ accounts: Final = Table(
     Column("role", String(32), nullable=False),
     Column("password_hash", Text, nullable=False),
     Column("created_at", UtcTime, nullable=False),
+)
+
+policies: Final = Table(
+    "policies",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", String(64), nullable=False),
+)
+
+restrictions: Final = Table(
+    "restrictions",
+    metadata,
+    Column("subject", _NAME, primary_key=True),
+    Column("since", UtcTime, nullable=False),
+)
+
+erasure_requests: Final = Table(
+    "erasure_requests",
+    metadata,
+    Column("name", _NAME, primary_key=True),
+    Column("subject", _NAME, nullable=False, unique=True),
+    Column("asked_by", String(80), nullable=False),
+    Column("asked_at", UtcTime, nullable=False),
+)
+
+depots: Final = Table(
+    "depots",
+    metadata,
+    Column("name", _NAME, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("sealed_place", LargeBinary, nullable=False),
+    Column("checklist", Text, nullable=False),
+    Column("synced_at", UtcTime, nullable=True),
+    Column("tested_at", UtcTime, nullable=True),
+    Column("test_result", String(64), nullable=False),
 )

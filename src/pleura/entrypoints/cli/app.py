@@ -11,7 +11,22 @@ from typer.main import get_command
 
 from pleura import __version__
 from pleura.domain.errors import PleuraError
-from pleura.entrypoints.cli import audit, copy, images, importing, init, serve, trace
+from pleura.entrypoints.cli import (
+    audit,
+    backup,
+    copy,
+    doctor,
+    erase,
+    images,
+    importing,
+    init,
+    key,
+    move,
+    replica,
+    serve,
+    trace,
+    verify,
+)
 from pleura.entrypoints.demo import command as demo
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.output import print_error
@@ -31,6 +46,16 @@ app.command("show")(images.show_command)
 app.command("copy")(copy.command)
 app.command("trace")(trace.command)
 app.add_typer(audit.app, name="audit")
+app.command("verify")(verify.command)
+app.command("doctor")(doctor.command)
+app.add_typer(key.app, name="key")
+app.add_typer(backup.app, name="backup")
+app.add_typer(replica.app, name="replica")
+app.command("erase")(erase.erase)
+app.command("restrict")(erase.restrict)
+app.add_typer(erase.rules, name="rule")
+app.add_typer(erase.people, name="people")
+app.command("move")(move.command)
 app.command("serve")(serve.command)
 app.command("demo")(demo.command)
 

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from pleura.bootstrap import Founding, found_house, refuse_occupied
+from pleura.crypto.recovery import spelled
+from pleura.domain.installation import TokenKey
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.output import print_json
 from pleura.entrypoints.passphrase import new_secret
@@ -21,6 +23,13 @@ def command(
     password_file: Annotated[
         Path | None, typer.Option(help="File with the administrator's password; else a prompt asks.")
     ] = None,
+    database: Annotated[
+        str, typer.Option(help="URL of an empty PostgreSQL database, without a password; else a file.")
+    ] = "",
+    module: Annotated[
+        Path | None, typer.Option(help="PKCS#11 library: a hardware token holds the root.")
+    ] = None,
+    token: Annotated[str, typer.Option(help="Label of that token; the passphrase is its PIN.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Make a new home: root key, database, object folder, ledger and administrator."""
@@ -31,8 +40,10 @@ def command(
         passphrase=new_secret(settings.passphrase_file, say("New passphrase: "), say),
         administrator=administrator,
         password=new_secret(password_file, say("New password of {name}: ", name=administrator), say),
+        token=TokenKey(module=str(module), token=token, label="pleura-root") if module else None,
+        database=database,
     )
-    recovery_code = found_house(settings, facts)
+    recovery_code = spelled(found_house(settings, facts))
     if as_json:
         print_json(
             {"home": str(settings.home), "administrator": administrator, "recovery_code": recovery_code}

@@ -1,0 +1,65 @@
+"""What this machine has and how the home lies on its disk."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import shutil
+import stat
+from pathlib import Path
+from typing import Final
+
+from pleura.adapters.fonts import find_font
+from pleura.adapters.home import Home
+from pleura.adapters.objects import FolderObjects
+
+_BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
+_PR_SET_DUMPABLE: Final = 4  # prctl(2)
+
+
+class Machine:
+    """The port `Machine` for one home."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def free_bytes(self) -> int:
+        """Bytes that this user may still write on the disk of the home."""
+        return shutil.disk_usage(self._home.path).free
+
+    def is_private(self) -> bool:
+        """Whether nobody but the owner may read the home."""
+        return not stat.S_IMODE(self._home.path.stat().st_mode) & 0o077
+
+    def leftovers(self) -> list[Path]:
+        """Files of commands that were cut: unfinished objects and everything in the scratch folder."""
+        scratch = [path for path in self._home.scratch.rglob("*") if path.is_file()]
+        root_files = [path for path in self._home.path.glob(".*") if path.is_file()]
+        return [*FolderObjects(self._home.objects).unfinished(), *root_files, *scratch]
+
+    def sweep(self) -> None:
+        """Remove the leftovers; the caller is alone in the home."""
+        for path in self.leftovers():
+            path.unlink(missing_ok=True)
+        shutil.rmtree(self._home.scratch, ignore_errors=True)
+
+    def font(self) -> Path | None:
+        """A font with Chinese characters."""
+        return find_font()
+
+    def browser(self) -> str | None:
+        """The system's Chromium."""
+        return next((found for name in _BROWSERS if (found := shutil.which(name))), None)
+
+
+def guard_memory() -> None:
+    """Let no core dump of this process be written, and no other process of this user read its memory.
+
+    prctl(2) PR_SET_DUMPABLE, setrlimit(2) RLIMIT_CORE. Swap is the machine's own to encrypt.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if os.geteuid() == 0:
+        # For root the flag hides nothing, and it would take /proc/self away from the workers.
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)

@@ -1,0 +1,247 @@
+"""``pleura backup``: snapshots and objects in a folder, tested, and a home made from them again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from pleura.bootstrap import House, refuse_occupied, restore_house
+from pleura.crypto.recovery import read_code
+from pleura.domain.errors import BadInput, NotFound
+from pleura.domain.places import BucketPlace, FolderPlace, Place
+from pleura.entrypoints.doorway import opened
+from pleura.entrypoints.language import Texts
+from pleura.entrypoints.output import actor, print_json
+from pleura.entrypoints.passphrase import new_secret, read_lines
+from pleura.settings import Settings
+
+app = typer.Typer(help="Back up, test and restore.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
+Name = Annotated[str, typer.Argument(help="Name of the backup or replica.")]
+
+
+@app.command("create")
+def create(
+    place: Annotated[str, typer.Argument(help="Name of a backup, or the folder of a new one.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Add to a backup what it lacks; works while others use the home, and goes on where it was cut."""
+    with opened() as (house, say):
+        name = _known(house, place) or _added(house, place)
+        sync(house, name, say, as_json=as_json)
+
+
+@app.command("list")
+def list_backups(*, as_json: AsJson = False) -> None:
+    """List backups and replicas with their snapshots."""
+    with opened() as (house, say):
+        for depot in house.depots.all():
+            heads = house.depots.snapshots(depot.name)
+            facts = {
+                "name": depot.name,
+                "kind": depot.kind,
+                "synced_at": depot.synced_at.isoformat() if depot.synced_at else None,
+                "tested_at": depot.tested_at.isoformat() if depot.tested_at else None,
+                "test_result": depot.test_result if depot.tested_at else None,
+                "snapshots": [
+                    {"snapshot": head.snapshot, "made_at": head.made_at, "epoch": head.epoch} for head in heads
+                ],
+            }
+            if as_json:
+                print_json(facts)
+                continue
+            print(f"{depot.name}  {say(depot.kind)}  {say(depot.test_result or 'passed') if depot.tested_at else ''}")
+            for head in heads:
+                print(f"  {head.snapshot}  {head.made_at[:19]}  {say('root epoch')} {head.epoch}")
+
+
+@app.command("verify")
+def verify(
+    name: Name,
+    *,
+    whole: Annotated[bool, typer.Option("--all", help="Read every object, not a part of them.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Restore the newest snapshot into a throw-away place and check it; exit code 1 when it is not whole."""
+    with opened() as (house, say):
+        report = house.depots.test(name, actor=actor())
+        if whole:
+            report = house.depots.verify(name)
+    if as_json:
+        print_json(
+            {
+                "name": name,
+                "whole": report.whole,
+                "objects": report.objects,
+                "missing": list(report.missing),
+                "damaged": list(report.damaged),
+            }
+        )
+    elif report.whole:
+        print(say("{name}: the snapshot restores, {count} objects are whole", name=name, count=report.objects))
+    else:
+        print(
+            say(
+                "{name}: {missing} objects are missing, {damaged} damaged",
+                name=name,
+                missing=len(report.missing),
+                damaged=len(report.damaged),
+            )
+        )
+    if not report.whole:
+        raise typer.Exit(1)
+
+
+@app.command("fetch")
+def fetch(
+    name: Name,
+    subject: Annotated[str, typer.Argument(help="An image, a study or a patient; else everything.")] = "",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Bring objects back that are missing here."""
+    with opened() as (house, say):
+        count = house.depots.fetch(name, subject, actor=actor())
+    if as_json:
+        print_json({"name": name, "objects": count})
+        return
+    print(say("{count} objects came back", count=count))
+
+
+@app.command("restore")
+def restore(
+    folder: Annotated[Path | None, typer.Argument(help="Folder of the backup.")] = None,
+    *,
+    bucket_file: Annotated[
+        Path | None, typer.Option(help="JSON file that names the bucket of a replica instead.")
+    ] = None,
+    code_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the recovery code, its words, or one share a line; else a prompt asks."),
+    ] = None,
+    new_file: Annotated[
+        Path | None, typer.Option("--new-file", help="File with the new passphrase; else a prompt asks.")
+    ] = None,
+    snapshot: Annotated[str, typer.Option(help="A snapshot other than the newest.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make a home at the empty PLEURA_HOME from a backup or replica and its recovery code."""
+    settings = Settings.from_environment(os.environ)
+    say = Texts(settings.language)
+    refuse_occupied(settings.home)
+    place = _place(folder, bucket_file)
+    code = read_code(read_lines(code_file, say("Recovery code, words, or shares (an empty line ends): ")))
+    secret = new_secret(new_file, say("New passphrase: "), say)
+    with bytes_moved(say("restoring")) as advance:
+        found = restore_house(
+            settings, place, code, secret, actor=actor(), snapshot=snapshot, advance=advance
+        )
+    if as_json:
+        print_json(msgspec.to_builtins(found))
+    else:
+        print(
+            say(
+                "{images} images are back, as of {made_at}",
+                images=found.images,
+                made_at=found.made_at[:19],
+            )
+        )
+        for name in found.lacking:
+            print(say("missing in the backup: {name}", name=name))
+    if found.lacking:
+        raise typer.Exit(1)
+
+
+def sync(house: House, name: str, say: Texts, *, as_json: bool) -> None:
+    """Add to a depot what it lacks and say so."""
+    with bytes_moved(say("copying")) as advance:
+        done = house.depots.sync(name, actor=actor(), advance=advance)
+    if as_json:
+        print_json({"name": name, **msgspec.to_builtins(done)})
+        return
+    print(
+        say(
+            "{name}: snapshot {snapshot}, {objects} objects, {added} of them new",
+            name=name,
+            snapshot=done.snapshot,
+            objects=done.objects,
+            added=done.added,
+        )
+    )
+
+
+def read_bucket(file: Path) -> BucketPlace:
+    """The bucket that a JSON file names, with its keys; raises BadInput."""
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=BucketPlace)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise BadInput(
+            "bad-bucket-file",
+            "the file {file} does not name a bucket",
+            "write JSON with endpoint, bucket, access_key and secret_key, see docs/commands.md",
+            file=str(file),
+        ) from error
+
+
+@contextlib.contextmanager
+def bytes_moved(task: str) -> Iterator[Callable[[int], None]]:
+    """A bar of bytes on a terminal, nothing elsewhere."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        row = progress.add_task(task, total=None)
+        yield lambda size: progress.advance(row, size)
+
+
+def _known(house: House, place: str) -> str | None:
+    for depot in house.depots.all("backup"):
+        if depot.name == place or house.depots.place(depot.name) == FolderPlace(folder=str(Path(place).resolve())):
+            return depot.name
+    return None
+
+
+def _added(house: House, place: str) -> str:
+    folder = Path(place).resolve()
+    if not folder.is_dir():
+        raise NotFound(
+            "no-such-folder",
+            "there is no backup or folder {place}",
+            "make the folder first, best on another disk",
+            place=place,
+        )
+    taken = {depot.name for depot in house.depots.all()}
+    plain = re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-")[:40] or "backup"
+    name = next(name for name in _numbered(plain) if name not in taken)
+    house.depots.add(name, "backup", FolderPlace(folder=str(folder)), None, actor=actor())
+    return name
+
+
+def _numbered(plain: str) -> Iterator[str]:
+    yield plain
+    number = 2
+    while True:
+        yield f"{plain}-{number}"
+        number += 1
+
+
+def _place(folder: Path | None, bucket_file: Path | None) -> Place:
+    if bucket_file is not None:
+        return read_bucket(bucket_file)
+    if folder is None or not folder.is_dir():
+        raise BadInput(
+            "no-place",
+            "there is no folder to restore from",
+            "name the folder of the backup, or --bucket-file for a replica",
+        )
+    return FolderPlace(folder=str(folder.resolve()))

@@ -1,0 +1,181 @@
+"""``pleura key``: the root key shown, rotated, handed over, recovered."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+from rich.progress import Progress
+
+from pleura.bootstrap import House, new_holder, recover_house
+from pleura.crypto.recovery import MOST_SHARES, bad_split, read_code, spelled
+from pleura.crypto.root import Argon2id, holder_of
+from pleura.domain.installation import TokenKey
+from pleura.entrypoints.doorway import opened
+from pleura.entrypoints.language import Texts
+from pleura.entrypoints.output import actor, new_file, print_json
+from pleura.entrypoints.passphrase import new_secret, read_lines
+from pleura.entrypoints.recovery_sheet import Sheet, sheet_pdf, whole_sheet
+from pleura.settings import Settings
+
+app = typer.Typer(help="Show, rotate, hand over and recover the root key.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+SheetFile = Annotated[
+    Path, typer.Option("-o", "--output", help="PDF to write the recovery sheet to; must not exist.")
+]
+Split = Annotated[
+    str, typer.Option(help="Split the recovery code: 2/3 makes three shares, any two of which are enough.")
+]
+
+
+@app.command("show")
+def show(*, as_json: AsJson = False) -> None:
+    """Show epoch and holder of the root key; never a key."""
+    with opened() as (house, say):
+        kind = holder_of(house.keys.root_file.read())
+        facts = {
+            "epoch": house.keys.keyring.root.epoch,
+            "rotating": len(house.keys.keyring.root.epochs) > 1,
+            "holder": "passphrase" if isinstance(kind, Argon2id) else "token",
+            "token": "" if isinstance(kind, Argon2id) else kind.token,
+            "ledger_key": house.ledger_key.hex(),
+        }
+    if as_json:
+        print_json(facts)
+        return
+    for name, value in facts.items():
+        print(f"{say(name.replace('_', ' '))}: {value}")
+
+
+@app.command("rotate")
+def rotate(*, output: SheetFile, split: Split = "", as_json: AsJson = False) -> None:
+    """Make a new root epoch, wrap every key again, destroy the old one; resumable. Prints a new sheet."""
+    with opened(alone=True) as (house, say), reserved(output, split) as streams:
+        with Progress(transient=True) as progress:
+            row = progress.add_task(say("wrapping keys again"), total=None)
+            code = house.keys.rotate(actor=actor(), advance=lambda count: progress.advance(row, count))
+        write_sheets(house, code, streams, split, say)
+        tell_sheets(house, code, streams, say, as_json=as_json)
+
+
+@app.command("sheet")
+def sheet(*, output: SheetFile, split: Split = "", as_json: AsJson = False) -> None:
+    """Make a new recovery code and print its sheet; the code before does not open this home any more."""
+    with opened(alone=True) as (house, say), reserved(output, split) as streams:
+        code = house.keys.reissue(actor=actor())
+        write_sheets(house, code, streams, split, say)
+        tell_sheets(house, code, streams, say, as_json=as_json)
+
+
+@app.command("passphrase")
+def passphrase(
+    *,
+    new_file_: Annotated[
+        Path | None, typer.Option("--new-file", help="File with the new passphrase; else a prompt asks.")
+    ] = None,
+) -> None:
+    """Change the passphrase; a root held by a hardware token is held by the passphrase afterwards."""
+    with opened(alone=True) as (house, say):
+        secret = new_secret(new_file_, say("New passphrase: "), say)
+        with new_holder(secret, None) as (holder, kind):
+            house.keys.hand_over(holder, kind, actor=actor())
+    print(say("the passphrase is changed; old copies of root.json still open with the old one"))
+
+
+@app.command("token")
+def token(
+    *,
+    module: Annotated[Path, typer.Option(help="PKCS#11 library of the hardware token.")],
+    token: Annotated[str, typer.Option(help="Label of the token.")],
+    pin_file: Annotated[
+        Path | None, typer.Option(help="File with the PIN; else a prompt asks.")
+    ] = None,
+    label: Annotated[str, typer.Option(help="What the keys in the token are called.")] = "pleura-root",
+) -> None:
+    """Let a hardware token (PKCS#11) hold the root instead of the passphrase; its PIN opens the home then."""
+    with opened(alone=True) as (house, say):
+        pin = new_secret(pin_file, say("PIN: "), say)
+        place = TokenKey(module=str(module), token=token, label=label)
+        with new_holder(pin, place) as (holder, kind):
+            house.keys.hand_over(holder, kind, actor=actor())
+    print(say("the token holds the root now; give its PIN where the passphrase was asked for"))
+
+
+@app.command("recover")
+def recover(
+    *,
+    code_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the recovery code, its words, or one share a line; else a prompt asks."),
+    ] = None,
+    new_file_: Annotated[
+        Path | None, typer.Option("--new-file", help="File with the new passphrase; else a prompt asks.")
+    ] = None,
+) -> None:
+    """Give the home a new passphrase by its recovery code."""
+    settings = Settings.from_environment(os.environ)
+    say = Texts(settings.language)
+    code = read_code(read_lines(code_file, say("Recovery code, words, or shares (an empty line ends): ")))
+    secret = new_secret(new_file_, say("New passphrase: "), say)
+    recover_house(settings, code, secret, actor=actor())
+    print(say("the home opens with the new passphrase"))
+
+
+@contextlib.contextmanager
+def reserved(output: Path, split: str) -> Iterator[list[BinaryIO]]:
+    """New files for the sheet, or for one sheet a share; made before any key is changed, gone on failure."""
+    total = _numbers(split)[1] if split else 0
+    files = [share_file(output, number) for number in range(1, total + 1)] or [output]
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(new_file(file)) for file in files]
+
+
+def write_sheets(house: House, code: bytes, streams: Sequence[BinaryIO], split: str, say: Texts) -> None:
+    """Write the sheet of *code*, or one sheet for each share of it."""
+    about = {
+        "epoch": house.keys.keyring.root.epoch,
+        "made_at": house.clock.now(),
+        "home": str(Settings.from_environment(os.environ).home),
+    }
+    if not split:
+        streams[0].write(sheet_pdf(whole_sheet(code, say.language, **about), say, house.font))
+        return
+    needed, total = _numbers(split)
+    shares = house.keys.split(code, needed, total, actor=actor())
+    for number, (share, stream) in enumerate(zip(shares, streams, strict=True), start=1):
+        words = say(
+            "share {number} of {total}; any {needed} are enough", number=number, total=total, needed=needed
+        )
+        stream.write(sheet_pdf(Sheet(code=share, words=[], share=words, **about), say, house.font))
+
+
+def tell_sheets(
+    house: House, code: bytes, streams: Sequence[BinaryIO], say: Texts, *, as_json: bool
+) -> None:
+    """Say where the sheets are and what to do with them."""
+    epoch, files = house.keys.keyring.root.epoch, [stream.name for stream in streams]
+    if as_json:
+        print_json({"epoch": epoch, "sheets": files, "recovery_code": spelled(code)})
+        return
+    print(say("root epoch {epoch}; the new recovery sheet is in {files}", epoch=epoch, files=", ".join(files)))
+    print(say("Print it, delete the file, destroy the sheet before it, and make a new backup."))
+
+
+def share_file(output: Path, number: int) -> Path:
+    """Where one share goes: ``sheet-1.pdf`` beside ``sheet.pdf``."""
+    return output.with_name(f"{output.stem}-{number}{output.suffix}")
+
+
+def _numbers(split: str) -> tuple[int, int]:
+    """The numbers in ``2/3``; raises BadInput before anything is changed."""
+    needed, slash, total = split.partition("/")
+    if not (slash and needed.isdecimal() and total.isdecimal()):
+        raise bad_split()
+    if not 2 <= int(needed) <= int(total) <= MOST_SHARES:
+        raise bad_split()
+    return int(needed), int(total)

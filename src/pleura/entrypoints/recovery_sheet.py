@@ -1,0 +1,107 @@
+"""The recovery sheet as a page to print: code, words and a QR code, in the reader's language."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal
+
+import segno
+import typst
+
+from pleura.crypto.recovery import spelled, worded
+from pleura.entrypoints.language import Texts
+
+_TEMPLATE: Final = """
+#set page(paper: "a4", margin: 18mm)
+#set text(font: ("Noto Sans CJK SC", "Libertinus Serif"), size: 10.5pt)
+#let facts = json(bytes(sys.inputs.facts))
+#text(size: 20pt, weight: "bold")[#facts.title]
+#v(1mm)
+#facts.lines.map(line => [#line]).join(linebreak())
+#v(4mm)
+#rect(width: 100%, inset: 6mm, stroke: 1pt)[
+  #grid(columns: (1fr, 42mm), gutter: 6mm,
+    [
+      #text(weight: "bold")[#facts.code_title]
+      #v(1mm)
+      #text(font: "DejaVu Sans Mono", size: if facts.code.len() > 80 { 9pt } else { 11.5pt })[#facts.code]
+      #v(3mm)
+      #if facts.words.len() > 0 [
+        #text(weight: "bold")[#facts.words_title]
+        #v(1mm)
+        #grid(columns: (1fr, 1fr, 1fr, 1fr), row-gutter: 2.2mm,
+          ..facts.words.enumerate().map(((i, word)) => [#text(fill: gray)[#(i + 1)] #word]))
+      ]
+    ],
+    image(bytes(facts.qr), width: 42mm)
+  )
+]
+#v(4mm)
+#facts.rules.map(rule => [- #rule]).join()
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """What one sheet says: the whole code, or one share of it."""
+
+    code: str
+    words: Sequence[str]
+    epoch: int
+    made_at: datetime
+    home: str
+    share: str = ""
+    """Such as ``2 of 3, any 2 are enough``; empty for the whole code."""
+
+
+def whole_sheet(code: bytes, language: str, *, epoch: int, made_at: datetime, home: str) -> Sheet:
+    """The sheet of a code that is not split."""
+    chosen: Literal["zh", "en"] = "zh" if language == "zh" else "en"
+    return Sheet(
+        code=spelled(code), words=worded(code, chosen), epoch=epoch, made_at=made_at, home=home
+    )
+
+
+def sheet_pdf(sheet: Sheet, say: Texts, font: Path | None) -> bytes:
+    """The sheet as a PDF of one page; without a Chinese font it is in whatever the machine has."""
+    facts = {
+        "title": say("Recovery sheet of pleura"),
+        "lines": [
+            say("home: {home}", home=sheet.home),
+            say("root epoch {epoch}, made on {day}", epoch=sheet.epoch, day=f"{sheet.made_at:%Y-%m-%d %H:%M} UTC"),
+            *([sheet.share] if sheet.share else []),
+        ],
+        "code_title": say("Share") if sheet.share else say("Recovery code"),
+        "code": sheet.code,
+        "words_title": say("The same in words"),
+        "words": list(sheet.words),
+        "qr": _qr(sheet.code),
+        "rules": [
+            say("Whoever has this code and the home, or a backup of this epoch, can open every image."),
+            say("Keep it on paper, away from the machine; never photograph it, never send it."),
+            say("To use it: pleura key recover (the home is here) or pleura backup restore (it is lost)."),
+            say("When a newer sheet has been printed, destroy this one: burn or shred it."),
+        ],
+    }
+    return _compiled(facts, font)
+
+
+def _compiled(facts: dict[str, object], font: Path | None) -> bytes:
+    found: bytes = typst.compile(
+        _TEMPLATE.encode(),
+        format="pdf",
+        font_paths=[str(font.parent)] if font else [],
+        sys_inputs={"facts": json.dumps(facts)},
+    )
+    return found
+
+
+def _qr(code: str) -> str:
+    drawn = io.BytesIO()
+    segno.make(code, error="m", micro=False).save(drawn, kind="svg", border=2, scale=4)
+    return drawn.getvalue().decode()

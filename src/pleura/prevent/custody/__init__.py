@@ -1,0 +1,1 @@
+"""Who may open what, and for how long: keys changed, rules kept, images erased."""

@@ -1,0 +1,113 @@
+"""Change of root key, of its holder and of the recovery code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, get_args
+
+from pleura.crypto.recovery import split
+from pleura.crypto.root import Argon2id, begin_rotation, finish_rotation, hand_over, reissue
+from pleura.domain.errors import EnvironmentFault
+from pleura.domain.installation import InstallationKey, KeyPurpose, PatientKey, TokenKey
+from pleura.domain.ports import Catalogue, Records, RootFile, RootHolder
+from pleura.ledger.ledger import Ledger
+from pleura.prevent.keyring import Keyring
+
+BATCH: Final = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keys:
+    """The keys of one installation; whoever changes them is alone in the home."""
+
+    records: Records
+    ledger: Ledger
+    keyring: Keyring
+    root_file: RootFile
+    holder: RootHolder
+
+    def rotate(self, *, actor: str, advance: Callable[[int], None] = lambda _: None) -> bytes:
+        """The recovery code of the new root epoch, once nothing is wrapped by an older one any more.
+
+        1. The root file gets one more epoch; from here the run can be cut at any place and repeated.
+        2. Every key that an older root wraps is wrapped again, batch after batch.
+        3. The ledger says so, and what the database kept of the old wrappings is scrubbed.
+        4. The root file loses the older epoch, and the holder destroys its key: nothing opens it again.
+
+        *advance* is told the number of keys of each batch.
+        """
+        document = begin_rotation(self.root_file.read(), self.keyring.root, self.holder)
+        self.root_file.replace(document)
+        self._rewrap_installation_keys()
+        self._rewrap_patient_keys(advance)
+        epoch = self.keyring.root.epoch
+        with self.records.begin() as unit:
+            self.ledger.append(unit.ledger, "rotate", actor, root_epoch=epoch)
+        self.records.scrub()
+        final, code = finish_rotation(document, self.keyring.root)
+        self.root_file.replace(final)
+        self.keyring.root.forget(before=epoch)
+        self.holder.destroy_before(epoch)
+        return code
+
+    def reissue(self, *, actor: str) -> bytes:
+        """A new recovery code; the one before does not open this home any more."""
+        document, code = reissue(self.root_file.read(), self.keyring.root)
+        self._record(actor, needed=1, shares=1)
+        self.root_file.replace(document)
+        return code
+
+    def split(self, code: bytes, needed: int, total: int, *, actor: str) -> Sequence[str]:
+        """The shares of *code*, any *needed* of which open the home; raises BadInput."""
+        shares = split(code, needed, total)
+        self._record(actor, needed=needed, shares=total)
+        return shares
+
+    def hand_over(self, holder: RootHolder, kind: Argon2id | TokenKey, *, actor: str) -> None:
+        """Wrap the root by another holder: a new passphrase, or a hardware token."""
+        document = hand_over(self.root_file.read(), self.keyring.root, holder, kind)
+        with self.records.begin() as unit:
+            name = "token" if isinstance(kind, TokenKey) else "passphrase"
+            self.ledger.append(unit.ledger, "holder", actor, holder=name)
+        self.root_file.replace(document)
+
+    def _record(self, actor: str, *, needed: int, shares: int) -> None:
+        with self.records.begin() as unit:
+            self.ledger.append(unit.ledger, "recovery", actor, needed=needed, shares=shares)
+
+    def _rewrap_installation_keys(self) -> None:
+        with self.records.begin() as unit:
+            for purpose in get_args(KeyPurpose):
+                unit.catalogue.replace_key(self._rewrapped_key(unit.catalogue, purpose))
+
+    def _rewrapped_key(self, catalogue: Catalogue, purpose: KeyPurpose) -> InstallationKey:
+        known = catalogue.key(purpose)
+        if known is None:
+            raise EnvironmentFault(
+                "key-missing",
+                "the database has no {purpose} key",
+                "restore the database from a backup",
+                purpose=purpose,
+            )
+        root = self.keyring.root
+        key = root.unwrap(known.wrapped, known.root_epoch)
+        return replace(known, root_epoch=root.epoch, wrapped=root.wrap(key))
+
+    def _rewrap_patient_keys(self, advance: Callable[[int], None]) -> None:
+        after = ""
+        while True:
+            with self.records.begin() as unit:
+                batch = unit.catalogue.patient_keys(after, BATCH)
+                older = [key for key in batch if key.root_epoch < self.keyring.root.epoch]
+                if older:
+                    unit.catalogue.replace_patient_keys([self._rewrapped(key) for key in older])
+            if not batch:
+                return
+            after = batch[-1].patient
+            advance(len(batch))
+
+    def _rewrapped(self, key: PatientKey) -> PatientKey:
+        root = self.keyring.root
+        kek = root.unwrap(key.wrapped_kek, key.root_epoch)
+        return replace(key, root_epoch=root.epoch, wrapped_kek=root.wrap(kek))

@@ -1,0 +1,76 @@
+"""The rules of one installation, and images whose processing is restricted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pleura.domain.erasure import RETENTION_YEARS, Restriction
+from pleura.domain.errors import BadInput, Refused
+from pleura.domain.images import Image
+from pleura.domain.ports import Catalogue, Clock, Records
+from pleura.ledger.ledger import Ledger
+
+RULES: Final[Mapping[str, tuple[str, ...]]] = {
+    "custody": tuple(RETENTION_YEARS),
+    "erasure-approvals": ("1", "2"),
+}
+"""Every rule and its values; the first is the one in force until another is set."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What the people of one installation have decided."""
+
+    records: Records
+    ledger: Ledger
+    clock: Clock
+
+    def all(self) -> dict[str, str]:
+        """Every rule and the value in force."""
+        with self.records.begin() as unit:
+            return {name: rule(unit.catalogue, name) for name in RULES}
+
+    def set(self, name: str, value: str, *, actor: str) -> None:
+        """Set one rule; raises BadInput for a rule or value that does not exist."""
+        if value not in RULES.get(name, ()):
+            raise BadInput(
+                "bad-rule",
+                "there is no rule {name} with the value {value}",
+                "list the rules and their values with pleura rule list",
+                name=name,
+                value=value,
+            )
+        with self.records.begin() as unit:
+            unit.catalogue.set_policy(name, value)
+            self.ledger.append(unit.ledger, "policy", actor, name=name, value=value)
+
+    def restrict(self, subject: str, *, actor: str) -> None:
+        """Let nothing be done with an image, study or patient but keep and protect it."""
+        with self.records.begin() as unit:
+            unit.catalogue.restrict(Restriction(subject=subject, since=self.clock.now()))
+            self.ledger.append(unit.ledger, "restrict", actor, subject=subject)
+
+    def lift(self, subject: str, *, actor: str) -> None:
+        """End a restriction."""
+        with self.records.begin() as unit:
+            unit.catalogue.lift(subject)
+            self.ledger.append(unit.ledger, "lift", actor, subject=subject)
+
+
+def rule(catalogue: Catalogue, name: str) -> str:
+    """The value of one rule in force."""
+    return catalogue.policy(name) or RULES[name][0]
+
+
+def refuse_restricted(image: Image, catalogue: Catalogue) -> None:
+    """Return when *image* may be worked with; raises Refused."""
+    found = catalogue.restricted([image.id, image.study, image.patient])
+    if found is not None:
+        raise Refused(
+            "processing-restricted",
+            "the processing of {subject} is restricted: it is kept and protected, and nothing else",
+            "lift the restriction first, if whoever asked for it agrees: pleura restrict --lift {subject}",
+            subject=found.subject,
+        )

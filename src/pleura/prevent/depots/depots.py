@@ -1,0 +1,328 @@
+"""Backups and replicas: one mechanism, two kinds of place.
+
+A depot holds boxes (every sealed object sealed once more) and snapshots (the whole database, sealed). What
+is missing is added, nothing is replaced. A snapshot opens with the root of its epoch or with the recovery
+code of that epoch, and with nothing else: not with the passphrase, so that a destroyed epoch takes every
+snapshot made under it along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Final
+
+import msgspec
+
+from pleura.crypto.container import commitment_of
+from pleura.crypto.fields import open_field, seal_field
+from pleura.crypto.root import by_recovery
+from pleura.domain.errors import BadInput, NotFound, PleuraError, SealBroken
+from pleura.domain.ids import new_id
+from pleura.domain.images import SealedImage
+from pleura.domain.installation import Depot, DepotKind
+from pleura.domain.places import BucketFacts, BucketPlace, CloudChecklist, FolderPlace, Place
+from pleura.domain.ports import Clock, ObjectStore, Records, RootFile
+from pleura.ledger.ledger import Ledger
+from pleura.prevent.depots.boxes import Boxes
+from pleura.prevent.depots.snapshot import (
+    HEADS,
+    SNAPSHOTS,
+    Head,
+    heads_of,
+    new_head,
+    newest_head,
+    read_snapshot,
+    write_snapshot,
+)
+from pleura.prevent.keyring import Keyring
+from pleura.prevent.vault import objects_of
+
+SNAPSHOTS_KEPT: Final = 14
+TESTED_OBJECTS: Final = 200
+"""Boxes that a restore test reads whole; `verify` reads all of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synced:
+    """What one backup did."""
+
+    snapshot: str
+    objects: int
+    added: int
+    bytes_added: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DepotReport:
+    """What a depot holds of what it should."""
+
+    objects: int
+    missing: Sequence[str]
+    damaged: Sequence[str]
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything is there and opens."""
+        return not self.missing and not self.damaged
+
+
+@dataclass(frozen=True, kw_only=True)
+class Depots:
+    """The depots of one installation."""
+
+    records: Records
+    objects: ObjectStore
+    ledger: Ledger
+    keyring: Keyring
+    root_file: RootFile
+    clock: Clock
+    connect: Callable[[Place], ObjectStore]
+    inspect: Callable[[BucketPlace], BucketFacts]
+    rehearse: Callable[[Iterable[memoryview]], AbstractContextManager[Records]]
+    """A throw-away database filled from a snapshot."""
+
+    def add(
+        self, name: str, kind: DepotKind, place: Place, checklist: CloudChecklist | None, *, actor: str
+    ) -> None:
+        """Remember a place as a depot, once it has answered; raises BadInput, EnvironmentFault."""
+        heads_of(self.connect(place))
+        depot = Depot(
+            name=name,
+            kind=kind,
+            sealed_place=seal_field(
+                self.keyring.depot_key, msgspec.json.encode(place), _context(name)
+            ),
+            checklist=msgspec.json.encode(checklist).decode() if checklist else "",
+        )
+        with self.records.begin() as unit:
+            if unit.catalogue.depot(name) is not None:
+                raise BadInput(
+                    "depot-exists",
+                    "there is a backup or replica called {depot} already",
+                    "choose another name",
+                    depot=name,
+                )
+            unit.catalogue.put_depot(depot)
+            form = "folder" if isinstance(place, FolderPlace) else "bucket"
+            self.ledger.append(unit.ledger, "depot", actor, depot=name, form=form)
+
+    def answer(self, name: str, checklist: CloudChecklist, *, actor: str) -> None:
+        """Keep other answers about a cloud store."""
+        depot = self._find(name)
+        with self.records.begin() as unit:
+            unit.catalogue.put_depot(replace(depot, checklist=msgspec.json.encode(checklist).decode()))
+            self.ledger.append(unit.ledger, "depot", actor, depot=name, form="checklist")
+
+    def all(self, kind: DepotKind | None = None) -> list[Depot]:
+        """The depots by name."""
+        with self.records.begin() as unit:
+            return [depot for depot in unit.catalogue.depots() if kind in {None, depot.kind}]
+
+    def place(self, name: str) -> Place:
+        """Where a depot is; raises NotFound."""
+        depot = self._find(name)
+        clear = open_field(self.keyring.depot_key, depot.sealed_place, _context(name))
+        return _read(clear)
+
+    def sync(
+        self, name: str, *, actor: str, advance: Callable[[int], None] = lambda _: None
+    ) -> Synced:
+        """What was added: every object that the depot lacks, then a snapshot; raises what the place says.
+
+        A run that is cut is completed by the next one: what is there already is not sent again.
+        """
+        store = self.connect(self.place(name))
+        boxes = Boxes(store, self.keyring.depot_key)
+        present, sealed_images = boxes.present(), self._images()
+        added = size = 0
+        for object_name in _objects(sealed_images):
+            if boxes.box(object_name) not in present:
+                written = boxes.put(object_name, self.objects)
+                added, size = added + 1, size + written
+                advance(written)
+        head = self._write_snapshot(store, len(sealed_images))
+        self._prune(store, head)
+        with self.records.begin() as unit:
+            depot = unit.catalogue.depot(name)
+            if depot is not None:
+                unit.catalogue.put_depot(replace(depot, synced_at=self.clock.now()))
+            self.ledger.append(
+                unit.ledger,
+                "backup",
+                actor,
+                depot=name,
+                snapshot=head.snapshot,
+                objects=2 * len(sealed_images),
+                added=added,
+            )
+        return Synced(
+            snapshot=head.snapshot, objects=2 * len(sealed_images), added=added, bytes_added=size
+        )
+
+    def status(self, name: str) -> DepotReport:
+        """What the depot lacks, by the names it lists; nothing is read."""
+        boxes = Boxes(self.connect(self.place(name)), self.keyring.depot_key)
+        present, expected = boxes.present(), list(_objects(self._images()))
+        missing = [each for each in expected if boxes.box(each) not in present]
+        return DepotReport(objects=len(expected), missing=missing, damaged=[])
+
+    def verify(self, name: str, *, most: int | None = None) -> DepotReport:
+        """What of *most* boxes, or of all, is there and opens to the object of the catalogue; all of it is read."""
+        boxes = Boxes(self.connect(self.place(name)), self.keyring.depot_key)
+        return self._verify(boxes, self._images()[:most])
+
+    def test(self, name: str, *, actor: str) -> DepotReport:
+        """Restore the newest snapshot into a throw-away database and read part of the objects; it is recorded.
+
+        Raises what was found to be wrong with the snapshot, after recording that too.
+        """
+        store = self.connect(self.place(name))
+        try:
+            head = newest_head(store)
+            report = self._rehearsed(store, head)
+        except PleuraError as fault:
+            self._record_test(name, fault.code, actor)
+            raise
+        self._record_test(name, "" if report.whole else "objects-missing", actor, head.snapshot)
+        return report
+
+    def fetch(self, name: str, subject: str = "", *, actor: str) -> int:
+        """The number of objects of *subject* (image, study, or everything) that were missing here and came back."""
+        boxes = Boxes(self.connect(self.place(name)), self.keyring.depot_key)
+        wanted = [
+            sealed
+            for sealed in self._images()
+            if subject in {"", sealed.image.id, sealed.image.study, sealed.image.patient}
+        ]
+        present = set(self.objects.names())
+        missing = [each for each in _objects(wanted) if each not in present]
+        for each in missing:
+            boxes.fetch(each, self.objects)
+        with self.records.begin() as unit:
+            self.ledger.append(unit.ledger, "fetch", actor, depot=name, objects=len(missing))
+        return len(missing)
+
+    def erase(self, names: Sequence[str], *, actor: str) -> dict[str, str]:
+        """For every depot: ``erased``, or the code of what kept it from being reached."""
+        found: dict[str, str] = {}
+        for depot in self.all():
+            try:
+                boxes = Boxes(self.connect(self.place(depot.name)), self.keyring.depot_key)
+                for name in names:
+                    boxes.delete(name)
+                found[depot.name] = "erased"
+            except PleuraError as fault:
+                found[depot.name] = fault.code
+            with self.records.begin() as unit:
+                self.ledger.append(
+                    unit.ledger, "depot-erase", actor, depot=depot.name, result=found[depot.name]
+                )
+        return found
+
+    def bucket_facts(self, name: str) -> BucketFacts:
+        """What the store behind a depot says about its bucket; all None where it cannot be asked."""
+        place = self.place(name)
+        if isinstance(place, FolderPlace):
+            return BucketFacts()
+        try:
+            return self.inspect(place)
+        except PleuraError:
+            return BucketFacts()
+
+    def snapshots(self, name: str) -> list[Head]:
+        """The heads of all snapshots in a depot, oldest first."""
+        return heads_of(self.connect(self.place(name)))
+
+    def _find(self, name: str) -> Depot:
+        with self.records.begin() as unit:
+            depot = unit.catalogue.depot(name)
+        if depot is None:
+            raise NotFound(
+                "depot-unknown",
+                "there is no backup or replica called {depot}",
+                "list them with pleura backup list and pleura replica status",
+                depot=name,
+            )
+        return depot
+
+    def _images(self) -> list[SealedImage]:
+        with self.records.begin() as unit:
+            return list(unit.catalogue.images())
+
+    def _write_snapshot(self, store: ObjectStore, images: int) -> Head:
+        root = self.keyring.root
+        oldest = root.epochs[0]  # the recovery code opens this one; it opens the newer one in turn
+        head, key = new_head(
+            snapshot=new_id("snapshot"),
+            made_at=self.clock.now().isoformat(),
+            epoch=oldest,
+            objects=2 * images,
+            by_recovery=by_recovery(self.root_file.read()),
+            root_key=root.key(oldest),
+        )
+        write_snapshot(store, head, key, self.records.dump())
+        return head
+
+    def _prune(self, store: ObjectStore, newest: Head) -> None:
+        """Remove snapshots that no root opens any more, those beyond the number kept, and unfinished ones."""
+        heads = heads_of(store)
+        kept = {head.snapshot for head in heads if head.epoch >= newest.epoch}
+        kept -= {head.snapshot for head in heads[:-SNAPSHOTS_KEPT]}
+        for name in list(store.names()):
+            if name.startswith((HEADS, SNAPSHOTS)) and name.partition("/")[2] not in kept:
+                store.delete(name)
+
+    def _verify(self, boxes: Boxes, images: Sequence[SealedImage]) -> DepotReport:
+        missing, damaged = [], []
+        for sealed in images:
+            for name, commitment in objects_of(sealed):
+                try:
+                    header = boxes.verify(name)
+                except NotFound:
+                    missing.append(name)
+                except SealBroken:
+                    damaged.append(name)
+                else:
+                    if commitment and commitment_of(header) != commitment:
+                        damaged.append(name)
+        return DepotReport(objects=2 * len(images), missing=missing, damaged=damaged)
+
+    def _rehearsed(self, store: ObjectStore, head: Head) -> DepotReport:
+        pieces = read_snapshot(store, head, self._root_key(head))
+        with self.rehearse(pieces) as records, records.begin() as unit:
+            self.ledger.verify(unit.ledger, self.keyring.signer.public)
+            images = list(unit.catalogue.images())
+        # Spread over the whole, so that a depot that rots at one end is noticed.
+        step = max(1, len(images) // TESTED_OBJECTS)
+        return self._verify(Boxes(store, self.keyring.depot_key), images[::step])
+
+    def _root_key(self, head: Head) -> bytes:
+        if head.epoch not in self.keyring.root.epochs:
+            raise SealBroken
+        return self.keyring.root.key(head.epoch)
+
+    def _record_test(self, name: str, result: str, actor: str, snapshot: str = "") -> None:
+        facts = {"snapshot": snapshot} if snapshot else {}
+        with self.records.begin() as unit:
+            depot = unit.catalogue.depot(name)
+            if depot is not None:
+                unit.catalogue.put_depot(replace(depot, tested_at=self.clock.now(), test_result=result))
+            self.ledger.append(
+                unit.ledger, "restore-test", actor, depot=name, result=result or "passed", **facts
+            )
+
+
+def _objects(images: Iterable[SealedImage]) -> Iterable[str]:
+    return (name for sealed in images for name, _ in objects_of(sealed))
+
+
+def _read(clear: bytes) -> Place:
+    found = msgspec.json.decode(clear)
+    return BucketPlace(**found) if "bucket" in found else FolderPlace(**found)
+
+
+def _context(name: str) -> bytes:
+    return f"depot/{name}".encode()
+

@@ -1,0 +1,252 @@
+"""The doctor: every promise of the vault checked, and for each that is broken the exact repair."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Final
+
+import msgspec
+
+from pleura.crypto.engines import LIBGCRYPT_SM4, Algorithm, engine
+from pleura.domain.errors import NotFound, PleuraError, SealBroken
+from pleura.domain.images import SealedImage
+from pleura.domain.installation import Depot
+from pleura.domain.places import BucketFacts, CloudChecklist
+from pleura.domain.ports import Clock, Machine, ObjectStore, Records
+from pleura.ledger.entries import decode
+from pleura.ledger.ledger import Ledger
+from pleura.prevent.keyring import Keyring
+from pleura.prevent.vault import Vault, objects_of
+
+LEAST_FREE: Final = 1 << 30
+OLDEST_BACKUP: Final = timedelta(days=7)
+OLDEST_TEST: Final = timedelta(days=31)
+_CLOCK_SLACK: Final = timedelta(minutes=1)
+_SHOWN: Final = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One promise: whether it holds, what was found, and what to do where it does not."""
+
+    name: str
+    ok: bool
+    detail: str
+    fix: str = ""
+    facts: dict[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doctor:
+    """Checks of one open home."""
+
+    records: Records
+    objects: ObjectStore
+    vault: Vault
+    ledger: Ledger
+    keyring: Keyring
+    clock: Clock
+    machine: Machine
+    bucket_facts: Callable[[str], BucketFacts]
+    """What the store behind a depot says about its bucket; all None where it cannot be asked."""
+
+    def examine(self, *, deep: bool = False) -> Iterator[Check]:
+        """One check after another; *deep* reads every byte of every object."""
+        yield self._home()
+        yield self._space()
+        yield self._engine()
+        yield self._rotation()
+        yield self._database()
+        yield self._ledger()
+        yield self._clock()
+        yield from self._objects(deep=deep)
+        yield self._leftovers()
+        yield self._font()
+        yield self._browser()
+        yield from self._depots()
+
+    def repair(self, *, actor: str) -> tuple[int, int]:
+        """Numbers of the objects that no row names and of the leftovers, all removed; it is recorded.
+
+        The caller is alone in the home: an import under way has objects that no row names yet.
+        """
+        orphans, leftovers = self.orphans(), len(self.machine.leftovers())
+        for name in orphans:
+            self.objects.delete(name)
+        self.machine.sweep()
+        with self.records.begin() as unit:
+            self.ledger.append(
+                unit.ledger, "repair", actor, orphans=len(orphans), leftovers=leftovers
+            )
+        return len(orphans), leftovers
+
+    def orphans(self) -> list[str]:
+        """Names of stored objects that no row of the catalogue names."""
+        stored = set(self.objects.names())
+        return sorted(stored - {name for sealed in self._images() for name, _ in objects_of(sealed)})
+
+    def _home(self) -> Check:
+        if self.machine.is_private():
+            return _well("home", "only its owner can read the home")
+        return _ill("home", "other users of this machine can read the home", "chmod 700 PLEURA_HOME")
+
+    def _space(self) -> Check:
+        free = self.machine.free_bytes()
+        facts: dict[str, str | int] = {"gigabytes": f"{free / 1e9:.1f}"}
+        if free >= LEAST_FREE:
+            return _well("space", "{gigabytes} GB are free", **facts)
+        return _ill("space", "only {gigabytes} GB are free", "free some space on the disk of the home", **facts)
+
+    def _engine(self) -> Check:
+        chosen = engine(Algorithm.SM4_GCM)
+        if chosen is LIBGCRYPT_SM4:
+            return _well("engine", "{engine}", engine=chosen.name)
+        return _ill(
+            "engine", "{engine} seals rightly but slowly", "apt-get install libgcrypt20", engine=chosen.name
+        )
+
+    def _rotation(self) -> Check:
+        epochs = self.keyring.root.epochs
+        if len(epochs) == 1:
+            return _well("keys", "root epoch {epoch}", epoch=epochs[0])
+        return _ill("keys", "a rotation of the root key was cut", "pleura key rotate")
+
+    def _database(self) -> Check:
+        if not self.records.fault():
+            return _well("database", "the database is sound")
+        return _ill("database", "the database is damaged", "pleura backup restore, into another home")
+
+    def _ledger(self) -> Check:
+        try:
+            with self.records.begin() as unit:
+                report = self.ledger.verify(unit.ledger, self.keyring.signer.public)
+        except PleuraError as fault:
+            return Check(name="ledger", ok=False, detail=fault.what, fix=fault.next_step, facts=fault.facts)
+        return _well("ledger", "{entries} entries verify", entries=report.entries)
+
+    def _clock(self) -> Check:
+        with self.records.begin() as unit:
+            last = unit.ledger.last()
+        if last is None or decode(last.entry).at <= self.clock.now() + _CLOCK_SLACK:
+            return _well("clock", "the clock is not behind the ledger")
+        return _ill(
+            "clock",
+            "the clock is behind the last entry of the ledger ({at})",
+            "set the clock of this machine, for example: timedatectl set-ntp true",
+            at=decode(last.entry).at.isoformat(timespec="seconds"),
+        )
+
+    def _objects(self, *, deep: bool) -> Iterator[Check]:
+        count, broken = 0, []
+        for sealed in self._images():
+            count += 1
+            try:
+                self.vault.check(sealed, whole=deep)
+            except (NotFound, SealBroken):
+                broken.append(sealed.image.id)
+        if broken:
+            yield _ill(
+                "objects",
+                "{count} of {all} images do not open: {some}",
+                "pleura replica fetch NAME, or pleura backup fetch NAME",
+                count=len(broken),
+                all=count,
+                some=" ".join(itertools.islice(broken, _SHOWN)),
+            )
+        elif deep:
+            yield _well("objects", "all {all} images open, every byte read", all=count)
+        else:
+            yield _well("objects", "all {all} images open; --deep reads every byte", all=count)
+        orphans = self.orphans()
+        if orphans:
+            yield _ill(
+                "orphans",
+                "{count} stored objects belong to no image",
+                "pleura doctor --repair",
+                count=len(orphans),
+            )
+        else:
+            yield _well("orphans", "every stored object belongs to an image")
+
+    def _leftovers(self) -> Check:
+        count = len(self.machine.leftovers())
+        if not count:
+            return _well("leftovers", "no command left files behind")
+        return _ill(
+            "leftovers",
+            "{count} files of commands that are at work or were cut",
+            "pleura doctor --repair",
+            count=count,
+        )
+
+    def _font(self) -> Check:
+        font = self.machine.font()
+        if font:
+            return _well("font", "{font}", font=font.name)
+        return _ill("font", "there is no font with Chinese characters", "apt-get install fonts-noto-cjk")
+
+    def _browser(self) -> Check:
+        browser = self.machine.browser()
+        if browser:
+            return _well("browser", "{browser}", browser=browser)
+        return _ill("browser", "there is no Chromium to capture pages with", "apt-get install chromium")
+
+    def _depots(self) -> Iterator[Check]:
+        with self.records.begin() as unit:
+            depots = list(unit.catalogue.depots())
+        if not depots:
+            yield _ill("backup", "there is no backup", "pleura backup create FOLDER")
+        for depot in depots:
+            yield self._depot(depot)
+            if depot.checklist:
+                yield self._checklist(depot)
+
+    def _depot(self, depot: Depot) -> Check:
+        now, name = self.clock.now(), f"{depot.kind} {depot.name}"
+        sync = "pleura backup create" if depot.kind == "backup" else "pleura replica sync"
+        if depot.synced_at is None or now - depot.synced_at > OLDEST_BACKUP:
+            return _ill(name, "it is older than a week", f"{sync} {depot.name}")
+        if depot.tested_at is None or now - depot.tested_at > OLDEST_TEST:
+            return _ill(
+                name, "no restore was tested for a month", f"pleura {depot.kind} verify {depot.name}"
+            )
+        if depot.test_result:
+            return _ill(
+                name,
+                "the last restore test failed: {result}",
+                f"{sync} {depot.name}",
+                result=depot.test_result,
+            )
+        return _well(name, "a restore was tested on {day}", day=depot.tested_at.date().isoformat())
+
+    def _checklist(self, depot: Depot) -> Check:
+        checklist = msgspec.json.decode(depot.checklist, type=CloudChecklist)
+        warnings = checklist.warnings(self._today(), self.bucket_facts(depot.name))
+        name = f"cloud checklist {depot.name}"
+        if not warnings:
+            return _well(name, "MLPS level {level}, certificate until {until}",
+                         level=checklist.mlps_level, until=checklist.mlps_expires)
+        return _ill(
+            name,
+            "{warnings}",
+            f"settle it with the provider, then: pleura replica checklist {depot.name}",
+            warnings=" ".join(warnings),
+        )
+
+    def _today(self) -> date:
+        return self.clock.now().date()
+
+    def _images(self) -> list[SealedImage]:
+        with self.records.begin() as unit:
+            return list(unit.catalogue.images())
+
+
+def _well(name: str, detail: str, **facts: str | int) -> Check:
+    return Check(name=name, ok=True, detail=detail, facts=facts)
+
+
+def _ill(name: str, detail: str, fix: str, **facts: str | int) -> Check:
+    return Check(name=name, ok=False, detail=detail, fix=fix, facts=facts)
