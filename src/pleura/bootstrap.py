@@ -15,14 +15,14 @@ from pleura.adapters.database.migrate import upgrade
 from pleura.adapters.database.records import Database, fill
 from pleura.adapters.database.transfer import census
 from pleura.adapters.fonts import find_font
-from pleura.adapters.home import Home, founding, refuse_occupied
-from pleura.adapters.hsm import HsmToken
 from pleura.adapters.machine import Machine, guard_memory
-from pleura.adapters.objects import FolderObjects
-from pleura.adapters.s3 import S3Objects
-from pleura.adapters.token_holder import TokenHolder
+from pleura.adapters.storage.home import Home, founding, refuse_occupied
+from pleura.adapters.storage.objects import FolderObjects
+from pleura.adapters.storage.s3 import S3Objects
+from pleura.adapters.token.holder import TokenHolder
+from pleura.adapters.token.hsm import HsmToken
 from pleura.adapters.worker import DisposableWorker
-from pleura.crypto.root import (
+from pleura.crypto.roots.root import (
     Argon2id,
     Passphrase,
     Root,
@@ -60,6 +60,7 @@ LEDGER_ORIGIN_PREFIX = "pleura.ledger/"
 __all__ = [
     "Founding",
     "House",
+    "Source",
     "found_house",
     "is_founded",
     "move_house",
@@ -109,6 +110,17 @@ class Founding:
     """The hardware token that holds the root; None for the passphrase alone."""
     database: str = ""
     """URL of an empty database on a server; empty for a file in the home."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a home comes back from, and what opens it there."""
+
+    place: Place
+    code: bytes
+    """The recovery code."""
+    snapshot: str = ""
+    """A snapshot other than the newest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,21 +198,19 @@ def recover_house(settings: Settings, code: bytes, passphrase: str, *, actor: st
 
 def restore_house(
     settings: Settings,
-    place: Place,
-    code: bytes,
+    source: Source,
     passphrase: str,
     *,
     actor: str,
-    snapshot: str = "",
     advance: Callable[[int], None] = lambda _: None,
 ) -> Restored:
-    """A home at the empty ``settings.home``, as it was when the snapshot in *place* was made.
+    """A home at the empty ``settings.home``, as it was when a snapshot was made.
 
     Nothing is visible there before all of it is. Raises EnvironmentFault, BadInput, NotFound, SealBroken.
     """
     guard_memory()
-    store, holder = _connect(place), new_passphrase(passphrase)
-    head, root, pieces = open_newest(store, code, snapshot)
+    store, holder = _connect(source.place), new_passphrase(passphrase)
+    head, root, pieces = open_newest(store, source.code, source.snapshot)
     with founding(settings.home) as home:
         fill(home.database_url, pieces)
         with contextlib.closing(Database(home.database_url)) as records:
@@ -213,7 +223,7 @@ def restore_house(
             lacking = fetch_objects(boxes, images, FolderObjects(home.objects), advance)
             with records.begin() as unit:
                 ledger.append(unit.ledger, "restore", actor, snapshot=head.snapshot, root_epoch=root.epoch)
-        home.found(adopt(root, code, holder, holder.cost))
+        home.found(adopt(root, source.code, holder, holder.cost))
     root.forget()
     return Restored(snapshot=head.snapshot, made_at=head.made_at, images=len(images), lacking=lacking)
 

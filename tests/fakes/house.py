@@ -7,24 +7,56 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.fakes.clock import FakeClock
+from tests.fakes.machine import FakeMachine
 from tests.fakes.objects import FakeObjects
 from tests.fakes.records import FakeRecords
 from tests.fakes.worker import InProcessWorker
 
-from pleura.crypto.root import Root, create
+from pleura.crypto.roots.root import Passphrase, Root, create, new_passphrase
+from pleura.domain.errors import EnvironmentFault
+from pleura.domain.places import BucketFacts, FolderPlace, Place
 from pleura.ledger.ledger import Ledger
 from pleura.monitor.trace import EveryOriginal, Tracer
 from pleura.prevent.accounts import Accounts
 from pleura.prevent.archive import VaultArchive
 from pleura.prevent.arrivals import Arrivals
 from pleura.prevent.copies import Copies
+from pleura.prevent.custody.erasure import Erasure
+from pleura.prevent.custody.keys import Keys
+from pleura.prevent.custody.rules import Rules
+from pleura.prevent.depots.depots import Depots
+from pleura.prevent.doctor import Doctor
 from pleura.prevent.keyring import Keyring, found_keyring
 from pleura.prevent.vault import Vault
 
+PASSPHRASE = "a long walk by the river"
+
 
 @functools.cache
-def _root() -> Root:
-    return create("a long walk by the river")[1]
+def _holder() -> Passphrase:
+    return new_passphrase(PASSPHRASE)
+
+
+@functools.cache
+def _made() -> tuple[bytes, Root]:
+    document, root, _ = create(_holder(), _holder().cost)
+    return document, root
+
+
+class FakeRootFile:
+    """The port `RootFile`; ``refuses`` makes the next replacement fail, as a full disk does."""
+
+    def __init__(self, document: bytes) -> None:
+        self.document = document
+        self.refuses = False
+
+    def read(self) -> bytes:
+        return self.document
+
+    def replace(self, document: bytes) -> None:
+        if self.refuses:
+            raise EnvironmentFault("home-read-only", "the home cannot be written", "free some space")
+        self.document = document
 
 
 @dataclass
@@ -35,10 +67,14 @@ class FakeHouse:
     objects: FakeObjects = field(default_factory=FakeObjects)
     worker: InProcessWorker = field(default_factory=InProcessWorker)
     clock: FakeClock = field(default_factory=FakeClock)
+    machine: FakeMachine = field(default_factory=FakeMachine)
+    bucket: BucketFacts = field(default_factory=BucketFacts)
 
     def __post_init__(self) -> None:
         with self.records.begin() as unit:
-            self.keyring: Keyring = found_keyring(_root(), unit.catalogue)
+            document, root = _made()
+            self.keyring: Keyring = found_keyring(Root({1: root.key(1)}), unit.catalogue)
+        self.root_file = FakeRootFile(document)
         self.ledger = Ledger(self.keyring.signer, "pleura.ledger/test", self.clock)
         self.vault = Vault(self.records, self.objects, self.keyring)
         parts = {
@@ -60,7 +96,59 @@ class FakeHouse:
             ledger=self.ledger,
             clock=self.clock,
         )
-        self.accounts = Accounts(self.records, self.ledger)
+        self.accounts = Accounts(self.records, self.ledger, self.clock)
+        self.places: dict[Place, FakeObjects] = {}
+        """Every place that was connected to; take one away and it cannot be reached."""
+        self.rules = Rules(records=self.records, ledger=self.ledger, clock=self.clock)
+        self.keys = Keys(
+            records=self.records,
+            ledger=self.ledger,
+            keyring=self.keyring,
+            root_file=self.root_file,
+            holder=_holder(),
+        )
+        self.depots = Depots(
+            records=self.records,
+            objects=self.objects,
+            ledger=self.ledger,
+            keyring=self.keyring,
+            root_file=self.root_file,
+            clock=self.clock,
+            connect=self._connect,
+            inspect=lambda _: self.bucket,
+            rehearse=FakeRecords.rehearsal,
+        )
+        self.erasure = Erasure(
+            records=self.records,
+            objects=self.objects,
+            vault=self.vault,
+            ledger=self.ledger,
+            keys=self.keys,
+            depots=self.depots,
+            clock=self.clock,
+        )
+        self.doctor = Doctor(
+            records=self.records,
+            objects=self.objects,
+            vault=self.vault,
+            ledger=self.ledger,
+            keyring=self.keyring,
+            clock=self.clock,
+            machine=self.machine,
+            bucket_facts=self.depots.bucket_facts,
+        )
+
+    def _connect(self, place: Place) -> FakeObjects:
+        if place not in self.places:
+            raise EnvironmentFault("bucket-unreachable", "the store does not answer", "check the network")
+        return self.places[place]
+
+    def folder(self, name: str) -> FakeObjects:
+        """A folder that is a backup called *name* from now on."""
+        place = FolderPlace(folder=f"/mnt/{name}")
+        self.places[place] = FakeObjects()
+        self.depots.add(name, "backup", place, None, actor="test")
+        return self.places[place]
 
     def kinds(self) -> list[str]:
         """The kinds of all ledger entries, oldest first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from pleura.domain.errors import BadInput, NotFound
@@ -21,6 +21,12 @@ class FakeObjects:
             raise BadInput("object-exists", "there is a stored object of that name already", "report this")
         self.stored[name] = content
         return len(content)
+
+    def names(self) -> Iterator[str]:
+        return iter(list(self.stored))
+
+    def delete(self, name: str) -> None:
+        self.stored.pop(name, None)
 
     def open(self, name: str) -> BinaryIO:
         if name not in self.stored:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import copy as copying
+import pickle
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from pleura.domain.copies import SealedCopy
+from pleura.domain.erasure import ErasureRequest, Restriction
 from pleura.domain.errors import NotFound
-from pleura.domain.images import Patient, SealedImage, Study
-from pleura.domain.installation import Account, InstallationKey, KeyPurpose
+from pleura.domain.images import Image, Patient, SealedImage, Study
+from pleura.domain.installation import Account, Depot, InstallationKey, KeyPurpose, PatientKey
 from pleura.domain.ports import LedgerRow
 
 
@@ -42,6 +44,10 @@ class FakeCatalogue:
     sealed_images: dict[str, SealedImage] = field(default_factory=dict)
     copies: dict[str, SealedCopy] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
+    policies: dict[str, str] = field(default_factory=dict)
+    restrictions: dict[str, Restriction] = field(default_factory=dict)
+    erasure_requests: dict[str, ErasureRequest] = field(default_factory=dict)
+    kept_depots: dict[str, Depot] = field(default_factory=dict)
 
     def add_key(self, key: InstallationKey) -> None:
         _refuse_known(key.purpose in self.keys)
@@ -49,6 +55,23 @@ class FakeCatalogue:
 
     def key(self, purpose: KeyPurpose) -> InstallationKey | None:
         return self.keys.get(purpose)
+
+    def replace_key(self, key: InstallationKey) -> None:
+        self.keys[key.purpose] = key
+
+    def patient_keys(self, after: str, limit: int) -> Sequence[PatientKey]:
+        found = [
+            PatientKey(patient=name, root_epoch=known.root_epoch, wrapped_kek=known.wrapped_kek)
+            for name, known in sorted(self.patients.items())
+            if name > after
+        ]
+        return found[:limit]
+
+    def replace_patient_keys(self, keys: Sequence[PatientKey]) -> None:
+        for key in keys:
+            self.patients[key.patient] = replace(
+                self.patients[key.patient], root_epoch=key.root_epoch, wrapped_kek=key.wrapped_kek
+            )
 
     def add_patient(self, patient: Patient) -> None:
         _refuse_known(patient.id in self.patients or self.patient_by_index(patient.index) is not None)
@@ -86,10 +109,71 @@ class FakeCatalogue:
     def image_by_instance(self, index: bytes) -> SealedImage | None:
         return next((image for image in self.sealed_images.values() if image.instance_index == index), None)
 
-    def images(self) -> Sequence[SealedImage]:
-        return sorted(
-            self.sealed_images.values(), key=lambda sealed: (sealed.image.received_at, sealed.image.id)
+    def images(self) -> Iterator[SealedImage]:
+        return iter(
+            sorted(
+                self.sealed_images.values(), key=lambda sealed: (sealed.image.received_at, sealed.image.id)
+            )
         )
+
+    def image_page(self, size: int, before: str | None, patient: str | None) -> Sequence[Image]:
+        found = [sealed.image for sealed in reversed(list(self.images()))]
+        if before is not None:
+            found = found[[image.id for image in found].index(before) + 1 :]
+        return [image for image in found if patient in {None, image.patient}][:size]
+
+    def image_count(self) -> int:
+        return len(self.sealed_images)
+
+    def images_of_study(self, study: str) -> Sequence[SealedImage]:
+        return [sealed for sealed in self.images() if sealed.image.study == study]
+
+    def images_of_patient(self, patient: str) -> Sequence[SealedImage]:
+        return [sealed for sealed in self.images() if sealed.image.patient == patient]
+
+    def erase_image(self, image: str) -> None:
+        gone = self.sealed_images.pop(image)
+        self.copies = {name: copy for name, copy in self.copies.items() if copy.image != image}
+        if not self.images_of_study(gone.image.study):
+            self.studies.pop(gone.image.study)
+
+    def erase_patient(self, patient: str) -> None:
+        self.patients.pop(patient)
+
+    def policy(self, name: str) -> str | None:
+        return self.policies.get(name)
+
+    def set_policy(self, name: str, value: str) -> None:
+        self.policies[name] = value
+
+    def restrict(self, restriction: Restriction) -> None:
+        self.restrictions.setdefault(restriction.subject, restriction)
+
+    def lift(self, subject: str) -> None:
+        self.restrictions.pop(subject, None)
+
+    def restricted(self, subjects: Sequence[str]) -> Restriction | None:
+        return next((self.restrictions[name] for name in subjects if name in self.restrictions), None)
+
+    def add_erasure_request(self, request: ErasureRequest) -> None:
+        self.erasure_requests[request.name] = request
+
+    def erasure_request(self, name: str) -> ErasureRequest | None:
+        return next(
+            (each for each in self.erasure_requests.values() if name in {each.name, each.subject}), None
+        )
+
+    def drop_erasure_request(self, name: str) -> None:
+        self.erasure_requests.pop(name, None)
+
+    def put_depot(self, depot: Depot) -> None:
+        self.kept_depots[depot.name] = depot
+
+    def depot(self, name: str) -> Depot | None:
+        return self.kept_depots.get(name)
+
+    def depots(self) -> Sequence[Depot]:
+        return [self.kept_depots[name] for name in sorted(self.kept_depots)]
 
     def add_copy(self, copy: SealedCopy) -> None:
         _refuse_known(copy.copy in self.copies)
@@ -120,6 +204,7 @@ class FakeRecords:
 
     def __init__(self) -> None:
         self.state = FakeUnit()
+        self.scrubbed = 0
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
@@ -128,6 +213,23 @@ class FakeRecords:
             working = copying.deepcopy(self.state)
             yield working
             self.state = working
+
+    def dump(self) -> Iterator[bytes]:
+        yield pickle.dumps(self.state)
+
+    def scrub(self) -> None:
+        self.scrubbed += 1
+
+    def fault(self) -> str:
+        return ""
+
+    @classmethod
+    @contextlib.contextmanager
+    def rehearsal(cls, pieces: Iterable[bytes | memoryview]) -> Iterator[FakeRecords]:
+        """A throw-away database filled from what `dump` gave."""
+        found = cls()
+        found.state = pickle.loads(b"".join(bytes(piece) for piece in pieces))  # noqa: S301 - our own bytes
+        yield found
 
 
 def _refuse_known(known: bool) -> None:  # noqa: FBT001 - reads as one sentence at each call

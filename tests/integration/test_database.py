@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import sqlite3
 import subprocess
@@ -20,23 +21,27 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from tests.fakes.records import FakeRecords
+from tests.servers.postgres import fresh_database, postgres_programs, postgres_server
 
 from pleura.adapters.clock import SystemClock
-from pleura.adapters.database import migrate
+from pleura.adapters.database import migrate, transfer
 from pleura.adapters.database.engine import open_engine
-from pleura.adapters.database.migrate import configuration, current, upgrade
+from pleura.adapters.database.migrate import current, downgrade, head, upgrade
 from pleura.adapters.database.records import Database
+from pleura.adapters.database.records import fill as fill_database
 from pleura.adapters.database.schema import metadata
+from pleura.adapters.database.transfer import census
 from pleura.crypto.signing import Signer
 from pleura.domain.copies import SealedCopy
-from pleura.domain.errors import EnvironmentFault, LedgerBroken, NotFound
+from pleura.domain.erasure import ErasureRequest, Restriction
+from pleura.domain.errors import BadInput, EnvironmentFault, LedgerBroken, NotFound
 from pleura.domain.images import Image, Patient, SealedImage, Study
-from pleura.domain.installation import Account, InstallationKey
+from pleura.domain.installation import Account, Depot, InstallationKey
 from pleura.domain.ports import Records, Unit
+from pleura.entrypoints.cli.vault.move import database_url
 from pleura.ledger.ledger import Ledger
 
 SIGNER = Signer.from_bytes(bytes(range(32)))
@@ -62,13 +67,41 @@ def records(url: str) -> Iterator[Database]:
         yield database
 
 
-@pytest.fixture(params=["fake", "sqlite"])
+@pytest.fixture(scope="module")
+def sockets() -> Iterator[str]:
+    if postgres_programs() is None:
+        pytest.skip("postgresql is not installed")
+    with postgres_server() as folder:
+        yield folder
+
+
+@pytest.fixture
+def server_url(sockets: str) -> str:
+    return database_url(fresh_database(sockets, f"test_{secrets.token_hex(6)}"))
+
+
+@pytest.fixture
+def on_server(server_url: str) -> Iterator[Database]:
+    upgrade(server_url)
+    with contextlib.closing(Database(server_url)) as database:
+        yield database
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, file: Path) -> str:
+    """Where a database is to be."""
+    if request.param == "sqlite":
+        return f"sqlite:///{file}"
+    return str(request.getfixturevalue("server_url"))
+
+
+@pytest.fixture(params=["fake", "sqlite", "postgresql"])
 def either(request: pytest.FixtureRequest) -> Iterator[Records]:
-    """The fake and the real thing: what the unit tests rely on is checked on both."""
+    """The fake and the real things: what the unit tests rely on is checked on all."""
     if request.param == "fake":
         yield FakeRecords()
     else:
-        yield request.getfixturevalue("records")
+        yield request.getfixturevalue({"sqlite": "records", "postgresql": "on_server"}[request.param])
 
 
 @pytest.fixture
@@ -113,7 +146,9 @@ def image(number: int = 1) -> SealedImage:
         instance_index=b"i%d" % number,
         object_name=f"img-{number}/original",
         object_size=5 << 32,
+        object_commitment=b"o%d" % number,
         sketch_name=f"img-{number}/sketch",
+        sketch_commitment=b"s%d" % number,
         wrapped_dek=b"dek",
         sealed_facts=b"facts",
     )
@@ -282,6 +317,204 @@ def test_deleting_the_row_of_her_key_is_all_that_erasing_a_patient_takes(
     with records.begin() as unit, pytest.raises(NotFound):
         unit.catalogue.patient("pat-1")
     assert all(marker not in path.read_bytes() for path in file.parent.iterdir())
+
+
+def test_a_page_of_images_is_newest_first_and_goes_on_where_the_last_ended(either: Records) -> None:
+    with either.begin() as unit:
+        unit.catalogue.add_patient(patient())
+        unit.catalogue.add_patient(patient(2))
+        unit.catalogue.add_study(study())
+        for number in range(1, 8):
+            made = image(number)
+            of = "pat-2" if number % 3 == 0 else "pat-1"
+            # Two arrive in the same moment: the name decides.
+            at = AT + timedelta(seconds=number // 2)
+            unit.catalogue.add_image(replace(made, image=replace(made.image, patient=of, received_at=at)))
+
+    with either.begin() as unit:
+        page = unit.catalogue.image_page
+        names = [found.id for found in page(100, None, None)]
+        assert names == ["img-7", "img-6", "img-5", "img-4", "img-3", "img-2", "img-1"]
+        assert [found.id for found in page(3, None, None)] == names[:3]
+        assert [found.id for found in page(3, "img-5", None)] == names[3:6]
+        assert [found.id for found in page(3, "img-1", None)] == []
+        assert [found.id for found in page(9, None, "pat-2")] == ["img-6", "img-3"]
+        assert [found.id for found in page(9, "img-6", "pat-2")] == ["img-3"]
+        assert unit.catalogue.image_count() == 7
+
+
+def test_an_erased_image_takes_its_copies_and_its_empty_study_along(either: Records, ledger: Ledger) -> None:
+    fill(either)
+    with either.begin() as unit:
+        index = ledger.append(unit.ledger, "sign-in", "web").index
+        unit.catalogue.add_copy(copy(1, index))
+
+    with either.begin() as unit:
+        unit.catalogue.erase_image("img-1")
+        assert [found.image.id for found in unit.catalogue.images_of_study("stu-1")] == ["img-2", "img-3"]
+        assert unit.catalogue.copies_of("img-1") == []
+        unit.catalogue.erase_image("img-2")
+        unit.catalogue.erase_image("img-3")
+        assert unit.catalogue.study_by_index(b"s1") is None
+        unit.catalogue.erase_patient("pat-1")
+        assert unit.catalogue.patient_by_index(b"p1") is None
+
+
+def test_patient_keys_are_wrapped_again_page_by_page(either: Records) -> None:
+    with either.begin() as unit:
+        for number in range(5):
+            unit.catalogue.add_patient(patient(number))
+        unit.catalogue.add_key(InstallationKey(purpose="index", root_epoch=3, wrapped=b"old"))
+
+    with either.begin() as unit:
+        page = unit.catalogue.patient_keys("pat-1", 2)
+        assert [key.patient for key in page] == ["pat-2", "pat-3"]
+        unit.catalogue.replace_patient_keys([replace(key, root_epoch=4, wrapped_kek=b"new") for key in page])
+        unit.catalogue.replace_key(InstallationKey(purpose="index", root_epoch=4, wrapped=b"new"))
+
+    with either.begin() as unit:
+        everything = unit.catalogue.patient_keys("", 9)
+        assert [key.root_epoch for key in everything] == [3, 3, 4, 4, 3]
+        assert unit.catalogue.patient("pat-2").wrapped_kek == b"new"
+        key = unit.catalogue.key("index")
+        assert key is not None
+        assert (key.root_epoch, key.wrapped) == (4, b"new")
+
+
+def test_rules_restrictions_requests_and_depots_come_back(either: Records) -> None:
+    request = ErasureRequest(name="era-1", subject="img-1", asked_by="cli:a", asked_at=AT)
+    depot = Depot(name="nas", kind="backup", sealed_place=b"place", checklist="")
+    with either.begin() as unit:
+        rows = unit.catalogue
+        assert rows.policy("custody") is None
+        rows.set_policy("custody", "outpatient")
+        rows.set_policy("custody", "inpatient")
+        rows.restrict(Restriction(subject="stu-1", since=AT))
+        rows.restrict(Restriction(subject="stu-1", since=AT + timedelta(days=1)))
+        rows.add_erasure_request(request)
+        rows.put_depot(depot)
+        rows.put_depot(replace(depot, synced_at=AT, test_result="seal-broken"))
+
+    with either.begin() as unit:
+        rows = unit.catalogue
+        assert rows.policy("custody") == "inpatient"
+        assert rows.restricted(["img-1", "stu-1"]) == Restriction(subject="stu-1", since=AT)
+        assert rows.restricted(["img-1"]) is None
+        assert rows.erasure_request("era-1") == rows.erasure_request("img-1") == request
+        assert rows.depots() == [replace(depot, synced_at=AT, test_result="seal-broken")]
+        rows.lift("stu-1")
+        rows.drop_erasure_request("era-1")
+        assert (rows.restricted(["stu-1"]), rows.erasure_request("era-1")) == (None, None)
+
+
+# From one database to another
+
+
+def test_a_dump_fills_another_database_with_the_same(
+    records: Database, on_server: Database, sockets: str, tmp_path: Path, ledger: Ledger
+) -> None:
+    fill(records)
+    with records.begin() as unit:
+        index = ledger.append(unit.ledger, "sign-in", "web:管理员").index
+        unit.catalogue.add_copy(copy(1, index))
+        unit.catalogue.add_account(ACCOUNT)
+    there = database_url(fresh_database(sockets, "filled"))
+    back = f"sqlite:///{tmp_path / 'back.db'}"
+
+    fill_database(there, records.dump())
+    with contextlib.closing(Database(there)) as copied:
+        fill_database(back, copied.dump())
+        counted = census(copied.dump())
+        with copied.begin() as unit:
+            assert ledger.verify(unit.ledger, SIGNER.public).entries == 1
+
+    assert counted == census(records.dump())
+    with contextlib.closing(Database(back)) as again:
+        assert census(again.dump()) == counted
+    assert counted["images"][0] == 3
+
+
+def test_one_changed_byte_shows_in_the_census(records: Database, tmp_path: Path) -> None:
+    fill(records)
+    before = census(records.dump())
+    with records.begin() as unit:
+        unit.catalogue.replace_patient_keys(
+            [replace(key, wrapped_kek=b"keK") for key in unit.catalogue.patient_keys("", 1)]
+        )
+
+    after = census(records.dump())
+
+    assert {name for name in after if after[name] != before[name]} == {"patient_keys"}
+
+
+@pytest.mark.parametrize("damage", ["cut", "cut-frame", "other", "grown", "doubled"])
+def test_a_damaged_dump_fills_nothing(records: Database, tmp_path: Path, damage: str) -> None:
+    fill(records)
+    pieces = list(records.dump())
+    target = tmp_path / "target.db"
+    damaged = {
+        "cut": pieces[:-1],
+        "cut-frame": [*pieces[:-1], pieces[-1][:-1]],
+        "other": [b"\x00\x00\x00\x01\xc0"],
+        "grown": [*pieces[:2], *pieces[1:]],
+        "doubled": [b"\xff\xff\xff\xff", *pieces],
+    }[damage]
+
+    with pytest.raises((BadInput, sqlalchemy.exc.IntegrityError)):
+        fill_database(f"sqlite:///{target}", damaged)
+
+    if target.exists() and current(f"sqlite:///{target}") is not None:
+        with contextlib.closing(Database(f"sqlite:///{target}")) as filled, filled.begin() as unit:
+            assert unit.catalogue.image_count() == 0
+
+
+def test_a_database_that_holds_something_is_not_filled(records: Database, url: str) -> None:
+    with pytest.raises(BadInput, match="not empty"):
+        fill_database(url, records.dump())
+
+
+def test_a_dump_of_the_first_release_fills_a_database_of_this_one(tmp_path: Path) -> None:
+    frames = [
+        transfer._frame(transfer.Header(format="pleura-dump-1", revision="0001")),
+        transfer._frame(
+            transfer._Rows(
+                table="patients",
+                columns=["id", "index", "sealed_identity"],
+                rows=[["pat-1", b"p1", b"sealed"]],
+            )
+        ),
+        transfer._frame(
+            transfer._Rows(
+                table="patient_keys",
+                columns=["patient", "root_epoch", "wrapped_kek"],
+                rows=[["pat-1", 3, b"kek"]],
+            )
+        ),
+        transfer._frame(transfer._End(counts={"patients": 1, "patient_keys": 1})),
+    ]
+    target = f"sqlite:///{tmp_path / 'new.db'}"
+
+    fill_database(target, frames)
+
+    assert current(target) == head()
+    with contextlib.closing(Database(target)) as records, records.begin() as unit:
+        assert unit.catalogue.patient("pat-1").wrapped_kek == b"kek"
+
+
+def test_a_dump_sees_one_moment_and_keeps_no_writer_waiting(either: Records, ledger: Ledger) -> None:
+    if isinstance(either, FakeRecords):
+        pytest.skip("the fake has no moments")
+    with either.begin() as unit:
+        for _ in range(1200):
+            ledger.append(unit.ledger, "sign-in", "web")
+
+    dumping = either.dump()
+    first = [next(dumping), next(dumping)]
+    with either.begin() as unit:
+        ledger.append(unit.ledger, "sign-in", "web")
+    rest = list(dumping)
+
+    assert census([*first, *rest])["ledger"][0] == 1200
 
 
 # Many at once, and killed
@@ -510,29 +743,38 @@ def test_upgrading_again_changes_nothing(url: str, file: Path) -> None:
 
     upgrade(url)
 
-    assert (file.read_bytes(), current(url)) == (before, "0001")
+    assert (file.read_bytes(), current(url)) == (before, head())
 
 
-def test_the_migrations_make_exactly_the_schema_of_the_code(url: str) -> None:
-    engine = open_engine(url)
+def test_the_migrations_make_exactly_the_schema_of_the_code(empty_url: str) -> None:
+    upgrade(empty_url)
+    engine = open_engine(empty_url)
     with engine.begin() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
     engine.dispose()
 
 
-def test_the_schema_goes_down_and_up_again(url: str) -> None:
-    engine = open_engine(url)
+def test_the_schema_goes_up_step_by_step_and_down_and_up_again(empty_url: str) -> None:
+    upgrade(empty_url, "0001")
+    assert current(empty_url) == "0001"
+    upgrade(empty_url)
+    with contextlib.closing(Database(empty_url)) as records:
+        fill(records)
+        kept = census(records.dump())["images"]
+
+    downgrade(empty_url, "0001")
+    upgrade(empty_url)
+
+    with contextlib.closing(Database(empty_url)) as records, records.begin() as unit:
+        assert unit.catalogue.image("img-1").image == image(1).image
+        assert unit.catalogue.image("img-1").object_commitment == b""
+    assert kept[0] == 3
+    downgrade(empty_url, "base")
+    engine = open_engine(empty_url)
     with engine.begin() as connection:
-        command.downgrade(configuration(connection), "base")
         assert sqlalchemy.inspect(connection).get_table_names() == ["alembic_version"]
     engine.dispose()
-
-    upgrade(url)
-
-    with contextlib.closing(Database(url)) as records:
-        fill(records)
-    assert current(url) == "0001"
 
 
 def test_a_database_of_a_newer_program_is_refused_untouched(url: str, file: Path) -> None:
@@ -565,7 +807,7 @@ def test_a_program_in_a_folder_with_a_percent_sign_works(
 
     upgrade(f"sqlite:///{file}")
 
-    assert current(f"sqlite:///{file}") == "0001"
+    assert current(f"sqlite:///{file}") == head()
 
 
 def test_every_commit_reaches_the_disk_and_erased_bytes_are_overwritten(url: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pleura.adapters.objects import FolderObjects
+from pleura.adapters.storage.objects import FolderObjects
 from pleura.domain.errors import BadInput, NotFound
 
 CAN_MOUNT = (
@@ -142,7 +142,7 @@ def test_a_killed_import_leaves_nothing_under_the_name(tmp_path: Path) -> None:
     script = """
         import sys
         from pathlib import Path
-        from pleura.adapters.objects import FolderObjects
+        from pleura.adapters.storage.objects import FolderObjects
 
         def pieces():
             while True:
@@ -170,7 +170,7 @@ def test_memory_does_not_grow_with_the_object(tmp_path: Path) -> None:
     script = """
         import resource, sys
         from pathlib import Path
-        from pleura.adapters.objects import FolderObjects
+        from pleura.adapters.storage.objects import FolderObjects
 
         objects = FolderObjects(Path(sys.argv[1]))
         objects.put("warm-up", [bytes(1 << 20)])
@@ -188,7 +188,7 @@ def test_memory_does_not_grow_with_the_object(tmp_path: Path) -> None:
 FAULT = """
     import os
     from pathlib import Path
-    from pleura.adapters.objects import FolderObjects
+    from pleura.adapters.storage.objects import FolderObjects
     from pleura.domain.errors import EnvironmentFault
 
     try:

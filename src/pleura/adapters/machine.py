@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from pleura.adapters.fonts import find_font
-from pleura.adapters.home import Home
-from pleura.adapters.objects import FolderObjects
+from pleura.adapters.storage.home import Home
+from pleura.adapters.storage.objects import FolderObjects
 
 _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 _PR_SET_DUMPABLE: Final = 4  # prctl(2)

@@ -109,7 +109,9 @@ def open_stream(
 
 def open_all(sealed: BinaryIO, dek: bytes, *, context: bytes, commitment: bytes = b"") -> bytes:
     """The whole plaintext; raises SealBroken and gives out nothing."""
-    return b"".join(bytes(piece) for piece in open_stream(sealed, dek, context=context, commitment=commitment))
+    return b"".join(
+        bytes(piece) for piece in open_stream(sealed, dek, context=context, commitment=commitment)
+    )
 
 
 def open_range(

@@ -8,7 +8,14 @@ from typing import Final
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _LENGTH: Final = 12  # 60 random bits: a collision is unlikely below 10^8 names of one kind
 
-KINDS: Final = {"image": "img", "study": "stu", "patient": "pat", "copy": "cpy", "erasure": "era", "snapshot": "snp"}
+KINDS: Final = {
+    "image": "img",
+    "study": "stu",
+    "patient": "pat",
+    "copy": "cpy",
+    "erasure": "era",
+    "snapshot": "snp",
+}
 
 
 def new_id(kind: str) -> str:

@@ -1,4 +1,4 @@
-"""Places outside the home: a folder on another disk, or a bucket of a cloud store; and what to ask of a cloud."""
+"""Places outside the home: a folder on another disk, or a bucket of a cloud store."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class BucketPlace:
     access_key: str
     secret_key: str
     ca_file: str = ""
+    """PEM file of the authority that signed the store's certificate, where the system does not know it."""
     bytes_per_second: int = 0
     """Upload no faster than this; 0 for no limit."""
 

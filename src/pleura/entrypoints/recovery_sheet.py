@@ -13,7 +13,7 @@ from typing import Final, Literal
 import segno
 import typst
 
-from pleura.crypto.recovery import spelled, worded
+from pleura.crypto.roots.recovery import spelled, worded
 from pleura.entrypoints.language import Texts
 
 _TEMPLATE: Final = """
@@ -29,7 +29,7 @@ _TEMPLATE: Final = """
     [
       #text(weight: "bold")[#facts.code_title]
       #v(1mm)
-      #text(font: "DejaVu Sans Mono", size: if facts.code.len() > 80 { 9pt } else { 11.5pt })[#facts.code]
+      #text(font: "DejaVu Sans Mono", size: if facts.share { 9pt } else { 10pt })[#facts.code]
       #v(3mm)
       #if facts.words.len() > 0 [
         #text(weight: "bold")[#facts.words_title]
@@ -47,36 +47,46 @@ _TEMPLATE: Final = """
 
 
 @dataclass(frozen=True, kw_only=True)
+class About:
+    """What a sheet belongs to."""
+
+    home: str
+    epoch: int
+    made_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sheet:
     """What one sheet says: the whole code, or one share of it."""
 
+    about: About
     code: str
-    words: Sequence[str]
-    epoch: int
-    made_at: datetime
-    home: str
+    words: Sequence[str] = ()
     share: str = ""
-    """Such as ``2 of 3, any 2 are enough``; empty for the whole code."""
+    """Such as ``share 2 of 3; any 2 are enough``; empty for the whole code."""
 
 
-def whole_sheet(code: bytes, language: str, *, epoch: int, made_at: datetime, home: str) -> Sheet:
+def whole_sheet(code: bytes, language: str, about: About) -> Sheet:
     """The sheet of a code that is not split."""
     chosen: Literal["zh", "en"] = "zh" if language == "zh" else "en"
-    return Sheet(
-        code=spelled(code), words=worded(code, chosen), epoch=epoch, made_at=made_at, home=home
-    )
+    return Sheet(about=about, code=spelled(code), words=worded(code, chosen))
 
 
 def sheet_pdf(sheet: Sheet, say: Texts, font: Path | None) -> bytes:
     """The sheet as a PDF of one page; without a Chinese font it is in whatever the machine has."""
-    facts = {
+    facts: dict[str, object] = {
         "title": say("Recovery sheet of pleura"),
         "lines": [
-            say("home: {home}", home=sheet.home),
-            say("root epoch {epoch}, made on {day}", epoch=sheet.epoch, day=f"{sheet.made_at:%Y-%m-%d %H:%M} UTC"),
+            say("home: {home}", home=sheet.about.home),
+            say(
+                "root epoch {epoch}, made on {day}",
+                epoch=sheet.about.epoch,
+                day=f"{sheet.about.made_at:%Y-%m-%d %H:%M} UTC",
+            ),
             *([sheet.share] if sheet.share else []),
         ],
         "code_title": say("Share") if sheet.share else say("Recovery code"),
+        "share": bool(sheet.share),
         "code": sheet.code,
         "words_title": say("The same in words"),
         "words": list(sheet.words),
@@ -95,7 +105,7 @@ def _compiled(facts: dict[str, object], font: Path | None) -> bytes:
     found: bytes = typst.compile(
         _TEMPLATE.encode(),
         format="pdf",
-        font_paths=[str(font.parent)] if font else [],
+        font_paths=typst.Fonts(font_paths=[font.parent] if font else []),
         sys_inputs={"facts": json.dumps(facts)},
     )
     return found

@@ -1,4 +1,4 @@
-"""A receipt: one entry of the ledger with the proof that it is there, verifiable without this installation."""
+"""A receipt: one entry of the ledger with the proof that it is there, verifiable by anybody offline."""
 
 from __future__ import annotations
 
@@ -72,5 +72,3 @@ def _parsed(content: bytes) -> _Document:
 
 def _not_a_receipt() -> BadInput:
     return BadInput("not-a-receipt", "the file is not a receipt of pleura", "check which file you were given")
-
-

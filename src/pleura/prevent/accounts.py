@@ -27,12 +27,8 @@ def _made(name: str, role: Role, password: str, catalogue: Catalogue, clock: Clo
             limit=_MAX_NAME,
         )
     if catalogue.account(name) is not None:
-        raise BadInput(
-            "account-exists", "there is an account of that name already", "choose another name"
-        )
-    account = Account(
-        name=name, role=role, password_hash=hash_password(password), created_at=clock.now()
-    )
+        raise BadInput("account-exists", "there is an account of that name already", "choose another name")
+    account = Account(name=name, role=role, password_hash=hash_password(password), created_at=clock.now())
     catalogue.add_account(account)
     return account
 

@@ -78,9 +78,7 @@ class Doctor:
             self.objects.delete(name)
         self.machine.sweep()
         with self.records.begin() as unit:
-            self.ledger.append(
-                unit.ledger, "repair", actor, orphans=len(orphans), leftovers=leftovers
-            )
+            self.ledger.append(unit.ledger, "repair", actor, orphans=len(orphans), leftovers=leftovers)
         return len(orphans), leftovers
 
     def orphans(self) -> list[str]:
@@ -95,10 +93,11 @@ class Doctor:
 
     def _space(self) -> Check:
         free = self.machine.free_bytes()
-        facts: dict[str, str | int] = {"gigabytes": f"{free / 1e9:.1f}"}
+        found = f"{free / 1e9:.1f}"
         if free >= LEAST_FREE:
-            return _well("space", "{gigabytes} GB are free", **facts)
-        return _ill("space", "only {gigabytes} GB are free", "free some space on the disk of the home", **facts)
+            return _well("space", "{gigabytes} GB are free", gigabytes=found)
+        repair = "free some space on the disk of the home"
+        return _ill("space", "only {gigabytes} GB are free", repair, gigabytes=found)
 
     def _engine(self) -> Check:
         chosen = engine(Algorithm.SM4_GCM)
@@ -210,9 +209,7 @@ class Doctor:
         if depot.synced_at is None or now - depot.synced_at > OLDEST_BACKUP:
             return _ill(name, "it is older than a week", f"{sync} {depot.name}")
         if depot.tested_at is None or now - depot.tested_at > OLDEST_TEST:
-            return _ill(
-                name, "no restore was tested for a month", f"pleura {depot.kind} verify {depot.name}"
-            )
+            return _ill(name, "no restore was tested for a month", f"pleura {depot.kind} verify {depot.name}")
         if depot.test_result:
             return _ill(
                 name,
@@ -227,8 +224,12 @@ class Doctor:
         warnings = checklist.warnings(self._today(), self.bucket_facts(depot.name))
         name = f"cloud checklist {depot.name}"
         if not warnings:
-            return _well(name, "MLPS level {level}, certificate until {until}",
-                         level=checklist.mlps_level, until=checklist.mlps_expires)
+            return _well(
+                name,
+                "MLPS level {level}, certificate until {until}",
+                level=checklist.mlps_level,
+                until=checklist.mlps_expires,
+            )
         return _ill(
             name,
             "{warnings}",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from pleura.crypto.keys import derive, keystream, new_key
-from pleura.crypto.root import Root
+from pleura.crypto.roots.root import Root
 from pleura.crypto.signing import Signer
 from pleura.domain.errors import EnvironmentFault
 from pleura.domain.installation import InstallationKey, KeyPurpose

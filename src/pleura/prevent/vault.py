@@ -73,7 +73,7 @@ class Vault:
             return [sealed.image for sealed in unit.catalogue.images()]
 
     def page(self, size: int, *, before: str | None = None, patient: str | None = None) -> list[Image]:
-        """At most *size* images, newest first, received before the image *before*, of one patient or of all."""
+        """At most *size* images, newest first, from before the image *before*, of one patient or of all."""
         with self._records.begin() as unit:
             return list(unit.catalogue.image_page(size, before, patient))
 

@@ -141,7 +141,7 @@ class SqlCatalogue:
         return (_sealed_image(row) for row in result.mappings())
 
     def image_page(self, size: int, before: str | None, patient: str | None) -> Sequence[Image]:
-        """At most *size* images, newest first, received before the image *before*, of one patient or of all."""
+        """At most *size* images, newest first, from before the image *before*, of one patient or of all."""
         table = schema.images
         statement = select(*(table.c[name] for name in sorted(_IMAGE_FIELDS)))
         if patient is not None:

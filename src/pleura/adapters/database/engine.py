@@ -34,7 +34,7 @@ _CORRUPT, _FULL, _CANTOPEN, _NOTADB = 11, 13, 14, 26
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for *url*; nothing is opened before its first connection. One transaction at a time writes."""
+    """An engine for *url*, opened by its first connection; one transaction at a time."""
     engine = create_engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare)
@@ -91,7 +91,7 @@ def database_faults() -> Iterator[None]:
     except IntegrityError:
         raise  # a broken rule of the schema is an error of ours, not of the machine
     except DBAPIError as error:
-        raise _fault(error) from error
+        raise _fault(error) if hasattr(error.orig, "sqlite_errorcode") else _server_fault(error) from error
 
 
 def _prepare(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
@@ -118,13 +118,17 @@ def _begin_alone(connection: Connection) -> None:
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
 
 
-def _fault(error: DBAPIError) -> EnvironmentFault:
-    if isinstance(error, OperationalError) and not hasattr(error.orig, "sqlite_errorcode"):
+def _server_fault(error: DBAPIError) -> EnvironmentFault:
+    if isinstance(error, OperationalError):
         return EnvironmentFault(
             "database-unreachable",
             "the database server does not answer or refuses the connection",
             "check that it runs, the URL in database.url, and PGPASSFILE for the password",
         )
+    return _refused(error)
+
+
+def _fault(error: DBAPIError) -> EnvironmentFault:
     match getattr(error.orig, "sqlite_errorcode", 0) & 0xFF:
         case code if code == _FULL:
             return EnvironmentFault(
@@ -156,6 +160,10 @@ def _fault(error: DBAPIError) -> EnvironmentFault:
                 "the database cannot be opened or its disk reports a fault",
                 "check the disk and the permissions of the home, then run the command again",
             )
+    return _refused(error)
+
+
+def _refused(error: DBAPIError) -> EnvironmentFault:
     return EnvironmentFault(
         "database-refused",
         "the database refused a statement: {cause}",

@@ -9,8 +9,8 @@ from typing import Final
 
 from sqlalchemy import Connection, RowMapping, insert, select
 
-from pleura.adapters.database.catalogue import SqlCatalogue
 from pleura.adapters.database import transfer
+from pleura.adapters.database.catalogue import SqlCatalogue
 from pleura.adapters.database.engine import (
     database_faults,
     database_file,

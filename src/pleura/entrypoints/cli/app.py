@@ -11,22 +11,8 @@ from typer.main import get_command
 
 from pleura import __version__
 from pleura.domain.errors import PleuraError
-from pleura.entrypoints.cli import (
-    audit,
-    backup,
-    copy,
-    doctor,
-    erase,
-    images,
-    importing,
-    init,
-    key,
-    move,
-    replica,
-    serve,
-    trace,
-    verify,
-)
+from pleura.entrypoints.cli import audit, copy, images, importing, init, serve, trace
+from pleura.entrypoints.cli.vault import backup, doctor, erase, key, move, replica, verify
 from pleura.entrypoints.demo import command as demo
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.output import print_error

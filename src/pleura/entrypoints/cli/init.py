@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pleura.bootstrap import Founding, found_house, refuse_occupied
-from pleura.crypto.recovery import spelled
+from pleura.crypto.roots.recovery import spelled
 from pleura.domain.installation import TokenKey
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.output import print_json

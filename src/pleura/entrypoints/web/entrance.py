@@ -10,6 +10,7 @@ from litestar.params import Body
 from litestar.response import Redirect, Template
 
 from pleura.bootstrap import Founding, found_house
+from pleura.crypto.roots.recovery import spelled
 from pleura.domain.errors import BadInput, Refused
 from pleura.entrypoints.web.view import AnyRequest, Form, desk, page, texts
 
@@ -59,7 +60,7 @@ def _make_home(request: AnyRequest, data: Form) -> str:
         administrator=data.get("administrator", ""),
         password=data.get("password", ""),
     )
-    recovery_code = found_house(here.settings, founding)
+    recovery_code = spelled(found_house(here.settings, founding))
     here.open(founding.passphrase)
     return recovery_code
 

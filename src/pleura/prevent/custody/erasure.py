@@ -170,9 +170,7 @@ class Erasure:
             self.plan(subject)
         except Refused as refusal:
             with self.records.begin() as unit:
-                self.ledger.append(
-                    unit.ledger, "erase-refused", actor, subject=subject, reason=refusal.code
-                )
+                self.ledger.append(unit.ledger, "erase-refused", actor, subject=subject, reason=refusal.code)
             raise
 
     def _plan(self, subject: str, catalogue: Catalogue) -> _Plan:
@@ -187,9 +185,9 @@ class Erasure:
 
     def _visit(self, image: Image) -> datetime:
         """When the patient was there: the day the data set names, else the day the image arrived."""
-        acquired = self.vault.facts(image.id).acquired_at[:8]
+        acquired = self.vault.facts(image.id).acquired_at[:10]
         try:
-            return min(datetime.strptime(acquired, "%Y%m%d").replace(tzinfo=UTC), image.received_at)
+            return min(datetime.fromisoformat(acquired).replace(tzinfo=UTC), image.received_at)
         except ValueError:  # many pictures and some data sets name no day
             return image.received_at
 
@@ -216,6 +214,6 @@ def _kept(until: datetime) -> Refused:
         "retention-runs",
         "the law makes a hospital keep this record until {until} (医疗机构病历管理规定), and an original is "
         "part of it",
-        "restrict its processing instead with pleura restrict (PIPL article 47); copies outside can be taken down",
+        "restrict its processing instead (PIPL article 47): pleura restrict",
         until=until.date().isoformat(),
     )

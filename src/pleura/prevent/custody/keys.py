@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, get_args
 
-from pleura.crypto.recovery import split
-from pleura.crypto.root import Argon2id, begin_rotation, finish_rotation, hand_over, reissue
+from pleura.crypto.roots.recovery import split
+from pleura.crypto.roots.root import Argon2id, begin_rotation, finish_rotation, hand_over, reissue
 from pleura.domain.errors import EnvironmentFault
 from pleura.domain.installation import InstallationKey, KeyPurpose, PatientKey, TokenKey
 from pleura.domain.ports import Catalogue, Records, RootFile, RootHolder
@@ -27,20 +27,18 @@ class Keys:
     root_file: RootFile
     holder: RootHolder
 
-    def rotate(self, *, actor: str, advance: Callable[[int], None] = lambda _: None) -> bytes:
+    def rotate(self, *, actor: str) -> bytes:
         """The recovery code of the new root epoch, once nothing is wrapped by an older one any more.
 
         1. The root file gets one more epoch; from here the run can be cut at any place and repeated.
         2. Every key that an older root wraps is wrapped again, batch after batch.
         3. The ledger says so, and what the database kept of the old wrappings is scrubbed.
         4. The root file loses the older epoch, and the holder destroys its key: nothing opens it again.
-
-        *advance* is told the number of keys of each batch.
         """
         document = begin_rotation(self.root_file.read(), self.keyring.root, self.holder)
         self.root_file.replace(document)
         self._rewrap_installation_keys()
-        self._rewrap_patient_keys(advance)
+        self._rewrap_patient_keys()
         epoch = self.keyring.root.epoch
         with self.records.begin() as unit:
             self.ledger.append(unit.ledger, "rotate", actor, root_epoch=epoch)
@@ -94,7 +92,7 @@ class Keys:
         key = root.unwrap(known.wrapped, known.root_epoch)
         return replace(known, root_epoch=root.epoch, wrapped=root.wrap(key))
 
-    def _rewrap_patient_keys(self, advance: Callable[[int], None]) -> None:
+    def _rewrap_patient_keys(self) -> None:
         after = ""
         while True:
             with self.records.begin() as unit:
@@ -105,7 +103,6 @@ class Keys:
             if not batch:
                 return
             after = batch[-1].patient
-            advance(len(batch))
 
     def _rewrapped(self, key: PatientKey) -> PatientKey:
         root = self.keyring.root

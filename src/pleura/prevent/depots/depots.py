@@ -17,8 +17,8 @@ import msgspec
 
 from pleura.crypto.container import commitment_of
 from pleura.crypto.fields import open_field, seal_field
-from pleura.crypto.root import by_recovery
-from pleura.domain.errors import BadInput, NotFound, PleuraError, SealBroken
+from pleura.crypto.roots.root import by_recovery
+from pleura.domain.errors import BadInput, NotFound, PleuraError, Refused, SealBroken
 from pleura.domain.ids import new_id
 from pleura.domain.images import SealedImage
 from pleura.domain.installation import Depot, DepotKind
@@ -91,9 +91,7 @@ class Depots:
         depot = Depot(
             name=name,
             kind=kind,
-            sealed_place=seal_field(
-                self.keyring.depot_key, msgspec.json.encode(place), _context(name)
-            ),
+            sealed_place=seal_field(self.keyring.depot_key, msgspec.json.encode(place), _context(name)),
             checklist=msgspec.json.encode(checklist).decode() if checklist else "",
         )
         with self.records.begin() as unit:
@@ -126,13 +124,12 @@ class Depots:
         clear = open_field(self.keyring.depot_key, depot.sealed_place, _context(name))
         return _read(clear)
 
-    def sync(
-        self, name: str, *, actor: str, advance: Callable[[int], None] = lambda _: None
-    ) -> Synced:
+    def sync(self, name: str, *, actor: str, advance: Callable[[int], None] = lambda _: None) -> Synced:
         """What was added: every object that the depot lacks, then a snapshot; raises what the place says.
 
         A run that is cut is completed by the next one: what is there already is not sent again.
         """
+        self._refuse_halfway()
         store = self.connect(self.place(name))
         boxes = Boxes(store, self.keyring.depot_key)
         present, sealed_images = boxes.present(), self._images()
@@ -157,9 +154,7 @@ class Depots:
                 objects=2 * len(sealed_images),
                 added=added,
             )
-        return Synced(
-            snapshot=head.snapshot, objects=2 * len(sealed_images), added=added, bytes_added=size
-        )
+        return Synced(snapshot=head.snapshot, objects=2 * len(sealed_images), added=added, bytes_added=size)
 
     def status(self, name: str) -> DepotReport:
         """What the depot lacks, by the names it lists; nothing is read."""
@@ -168,13 +163,13 @@ class Depots:
         missing = [each for each in expected if boxes.box(each) not in present]
         return DepotReport(objects=len(expected), missing=missing, damaged=[])
 
-    def verify(self, name: str, *, most: int | None = None) -> DepotReport:
-        """What of *most* boxes, or of all, is there and opens to the object of the catalogue; all of it is read."""
+    def verify(self, name: str) -> DepotReport:
+        """Which boxes of all images are there and open to the object of the catalogue; all bytes are read."""
         boxes = Boxes(self.connect(self.place(name)), self.keyring.depot_key)
-        return self._verify(boxes, self._images()[:most])
+        return self._verify(boxes, self._images())
 
     def test(self, name: str, *, actor: str) -> DepotReport:
-        """Restore the newest snapshot into a throw-away database and read part of the objects; it is recorded.
+        """What was found when the newest snapshot was restored into a throw-away database; it is recorded.
 
         Raises what was found to be wrong with the snapshot, after recording that too.
         """
@@ -189,7 +184,7 @@ class Depots:
         return report
 
     def fetch(self, name: str, subject: str = "", *, actor: str) -> int:
-        """The number of objects of *subject* (image, study, or everything) that were missing here and came back."""
+        """The number of objects of *subject* (empty for everything) that were missing here and came back."""
         boxes = Boxes(self.connect(self.place(name)), self.keyring.depot_key)
         wanted = [
             sealed
@@ -247,20 +242,28 @@ class Depots:
             )
         return depot
 
+    def _refuse_halfway(self) -> None:
+        """Between two epochs, some rows hang on either, and no one recovery code opens both."""
+        if len(self.keyring.root.epochs) > 1:
+            raise Refused(
+                "rotation-unfinished",
+                "a rotation of the root key was cut, and a backup made now would not open",
+                "complete it first: pleura key rotate",
+            )
+
     def _images(self) -> list[SealedImage]:
         with self.records.begin() as unit:
             return list(unit.catalogue.images())
 
     def _write_snapshot(self, store: ObjectStore, images: int) -> Head:
         root = self.keyring.root
-        oldest = root.epochs[0]  # the recovery code opens this one; it opens the newer one in turn
         head, key = new_head(
             snapshot=new_id("snapshot"),
             made_at=self.clock.now().isoformat(),
-            epoch=oldest,
+            epoch=root.epoch,
             objects=2 * images,
             by_recovery=by_recovery(self.root_file.read()),
-            root_key=root.key(oldest),
+            root_key=root.key(root.epoch),
         )
         write_snapshot(store, head, key, self.records.dump())
         return head
@@ -325,4 +328,3 @@ def _read(clear: bytes) -> Place:
 
 def _context(name: str) -> bytes:
     return f"depot/{name}".encode()
-

@@ -1,10 +1,10 @@
-"""An installation comes back from a depot: the recovery code opens a snapshot, the snapshot names the objects."""
+"""A home comes back from a depot: the recovery code opens a snapshot, which names the objects."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from pleura.crypto.root import Root, open_by_recovery
+from pleura.crypto.roots.root import Root, open_by_recovery
 from pleura.domain.errors import NotFound, SealBroken
 from pleura.domain.images import SealedImage
 from pleura.domain.ports import ObjectStore
@@ -13,7 +13,9 @@ from pleura.prevent.depots.snapshot import Head, newest_head, read_snapshot
 from pleura.prevent.vault import objects_of
 
 
-def open_newest(store: ObjectStore, code: bytes, snapshot: str = "") -> tuple[Head, Root, Iterator[memoryview]]:
+def open_newest(
+    store: ObjectStore, code: bytes, snapshot: str = ""
+) -> tuple[Head, Root, Iterator[memoryview]]:
     """The newest snapshot or the one named, its root, and its pieces; raises NotFound, EnvironmentFault."""
     head = newest_head(store, snapshot)
     key = open_by_recovery(head.by_recovery, code)

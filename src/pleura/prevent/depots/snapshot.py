@@ -1,4 +1,4 @@
-"""A snapshot: everything in the database, sealed, with a head that says how to open it (docs/formats/depot.md)."""
+"""A snapshot: the whole database, sealed, with a head that says how to open it (docs/formats/depot.md)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_HEAD: Final = 64 * 1024
 
 
 class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What lies in the clear beside a snapshot: nothing that opens it without the root or the recovery code."""
+    """What lies in the clear beside a snapshot: useless without the root or the recovery code."""
 
     format: Literal["pleura-depot-1"]
     snapshot: str
@@ -42,9 +42,7 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def write_snapshot(store: ObjectStore, head: Head, key: bytes, pieces: Iterable[bytes]) -> None:
     """Store the sealed snapshot, then its head: a run that is cut leaves a snapshot that nothing names."""
     clear: io.RawIOBase = _Stream(iter(pieces))
-    sealed = seal(
-        io.BufferedReader(clear), key, context=head.context, algorithm=Algorithm.AES_256_GCM
-    )
+    sealed = seal(io.BufferedReader(clear), key, context=head.context, algorithm=Algorithm.AES_256_GCM)
     store.put(f"{SNAPSHOTS}{head.snapshot}", sealed)
     store.put(f"{HEADS}{head.snapshot}", [msgspec.json.encode(head)])
 

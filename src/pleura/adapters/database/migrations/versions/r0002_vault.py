@@ -8,16 +8,20 @@ from alembic import op
 revision = "0002"
 down_revision = "0001"
 
+_COMMITMENTS = ("object_commitment", "sketch_commitment")
+
 
 def upgrade() -> None:
     """Add what keeping and erasing need."""
     with op.batch_alter_table("images") as images:
-        images.add_column(
-            sa.Column("object_commitment", sa.LargeBinary(), server_default="", nullable=False)
-        )
-        images.add_column(
-            sa.Column("sketch_commitment", sa.LargeBinary(), server_default="", nullable=False)
-        )
+        for name in _COMMITMENTS:
+            images.add_column(sa.Column(name, sa.LargeBinary(), nullable=True))
+    # Rows from before have no commitment; a default would be text to SQLite, which is not the same as bytes.
+    rows = sa.table("images", *(sa.column(name, sa.LargeBinary()) for name in _COMMITMENTS))
+    op.execute(rows.update().values(dict.fromkeys(_COMMITMENTS, b"")))
+    with op.batch_alter_table("images") as images:
+        for name in _COMMITMENTS:
+            images.alter_column(name, existing_type=sa.LargeBinary(), nullable=False)
         images.drop_index(op.f("ix_images_patient"))
         images.create_index("ix_images_received_at_id", ["received_at", "id"])
         images.create_index("ix_images_patient_received_at_id", ["patient", "received_at", "id"])
@@ -63,5 +67,5 @@ def downgrade() -> None:
         images.drop_index("ix_images_patient_received_at_id")
         images.drop_index("ix_images_received_at_id")
         images.create_index(op.f("ix_images_patient"), ["patient"])
-        images.drop_column("sketch_commitment")
-        images.drop_column("object_commitment")
+        for name in _COMMITMENTS:
+            images.drop_column(name)

@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
-from rich.progress import Progress
 
 from pleura.bootstrap import House, new_holder, recover_house
-from pleura.crypto.recovery import MOST_SHARES, bad_split, read_code, spelled
-from pleura.crypto.root import Argon2id, holder_of
+from pleura.crypto.roots.recovery import MOST_SHARES, bad_split, read_code, spelled
+from pleura.crypto.roots.root import Argon2id, holder_of
 from pleura.domain.installation import TokenKey
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.output import actor, new_file, print_json
 from pleura.entrypoints.passphrase import new_secret, read_lines
-from pleura.entrypoints.recovery_sheet import Sheet, sheet_pdf, whole_sheet
+from pleura.entrypoints.recovery_sheet import About, Sheet, sheet_pdf, whole_sheet
 from pleura.settings import Settings
 
 app = typer.Typer(help="Show, rotate, hand over and recover the root key.", no_args_is_help=True)
@@ -56,9 +55,7 @@ def show(*, as_json: AsJson = False) -> None:
 def rotate(*, output: SheetFile, split: Split = "", as_json: AsJson = False) -> None:
     """Make a new root epoch, wrap every key again, destroy the old one; resumable. Prints a new sheet."""
     with opened(alone=True) as (house, say), reserved(output, split) as streams:
-        with Progress(transient=True) as progress:
-            row = progress.add_task(say("wrapping keys again"), total=None)
-            code = house.keys.rotate(actor=actor(), advance=lambda count: progress.advance(row, count))
+        code = house.keys.rotate(actor=actor())
         write_sheets(house, code, streams, split, say)
         tell_sheets(house, code, streams, say, as_json=as_json)
 
@@ -92,9 +89,7 @@ def token(
     *,
     module: Annotated[Path, typer.Option(help="PKCS#11 library of the hardware token.")],
     token: Annotated[str, typer.Option(help="Label of the token.")],
-    pin_file: Annotated[
-        Path | None, typer.Option(help="File with the PIN; else a prompt asks.")
-    ] = None,
+    pin_file: Annotated[Path | None, typer.Option(help="File with the PIN; else a prompt asks.")] = None,
     label: Annotated[str, typer.Option(help="What the keys in the token are called.")] = "pleura-root",
 ) -> None:
     """Let a hardware token (PKCS#11) hold the root instead of the passphrase; its PIN opens the home then."""
@@ -137,13 +132,13 @@ def reserved(output: Path, split: str) -> Iterator[list[BinaryIO]]:
 
 def write_sheets(house: House, code: bytes, streams: Sequence[BinaryIO], split: str, say: Texts) -> None:
     """Write the sheet of *code*, or one sheet for each share of it."""
-    about = {
-        "epoch": house.keys.keyring.root.epoch,
-        "made_at": house.clock.now(),
-        "home": str(Settings.from_environment(os.environ).home),
-    }
+    about = About(
+        home=str(Settings.from_environment(os.environ).home),
+        epoch=house.keys.keyring.root.epoch,
+        made_at=house.clock.now(),
+    )
     if not split:
-        streams[0].write(sheet_pdf(whole_sheet(code, say.language, **about), say, house.font))
+        streams[0].write(sheet_pdf(whole_sheet(code, say.language, about), say, house.font))
         return
     needed, total = _numbers(split)
     shares = house.keys.split(code, needed, total, actor=actor())
@@ -151,18 +146,18 @@ def write_sheets(house: House, code: bytes, streams: Sequence[BinaryIO], split: 
         words = say(
             "share {number} of {total}; any {needed} are enough", number=number, total=total, needed=needed
         )
-        stream.write(sheet_pdf(Sheet(code=share, words=[], share=words, **about), say, house.font))
+        stream.write(sheet_pdf(Sheet(about=about, code=share, share=words), say, house.font))
 
 
-def tell_sheets(
-    house: House, code: bytes, streams: Sequence[BinaryIO], say: Texts, *, as_json: bool
-) -> None:
+def tell_sheets(house: House, code: bytes, streams: Sequence[BinaryIO], say: Texts, *, as_json: bool) -> None:
     """Say where the sheets are and what to do with them."""
     epoch, files = house.keys.keyring.root.epoch, [stream.name for stream in streams]
     if as_json:
         print_json({"epoch": epoch, "sheets": files, "recovery_code": spelled(code)})
         return
-    print(say("root epoch {epoch}; the new recovery sheet is in {files}", epoch=epoch, files=", ".join(files)))
+    print(
+        say("root epoch {epoch}; the new recovery sheet is in {files}", epoch=epoch, files=", ".join(files))
+    )
     print(say("Print it, delete the file, destroy the sheet before it, and make a new backup."))
 
 

@@ -14,7 +14,7 @@ import msgspec
 from argon2.low_level import Type, hash_secret_raw
 
 from pleura.crypto.keys import derive, new_key, unwrap, wrap
-from pleura.crypto.recovery import new_code
+from pleura.crypto.roots.recovery import new_code
 from pleura.domain.errors import BadInput, EnvironmentFault, SealBroken
 from pleura.domain.installation import TokenKey
 from pleura.domain.ports import RootHolder
@@ -157,7 +157,7 @@ def create(holder: RootHolder, kind: Argon2id | TokenKey, epoch: int = 1) -> tup
 
 
 def adopt(root: Root, code: bytes, holder: RootHolder, kind: Argon2id | TokenKey) -> bytes:
-    """The root file of a home that came back from a backup: the same root and recovery code, another holder."""
+    """The root file of a home that came back: the same root and recovery code, another holder."""
     held = msgspec.structs.replace(
         _held(root, root.epoch, holder), by_recovery=wrap(derive(code, "recovery"), root.key(root.epoch))
     )

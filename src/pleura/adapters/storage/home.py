@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pleura.adapters.durable import replace_file, sync_folder, write_new
+from pleura.adapters.storage.durable import replace_file, sync_folder, write_new
 from pleura.domain.errors import EnvironmentFault, Refused
 
 
@@ -28,7 +28,7 @@ class Home:
 
     @property
     def database_url(self) -> str:
-        """Catalogue, copies, accounts and ledger: the server that ``database.url`` names, else a file here."""
+        """Catalogue, copies, accounts, ledger: on the server that ``database.url`` names, else here."""
         if self.database_note.is_file():
             return self.database_note.read_text(encoding="utf-8").strip()
         return self.database_file_url
@@ -88,7 +88,7 @@ class Home:
             raise _not_writable(self.path) from error
 
     def note_database(self, url: str) -> None:
-        """Remember that catalogue and ledger are at *url* from now on, or, empty, in the file here; durably."""
+        """Remember durably that the database is at *url* from now on, or, empty, in the file here."""
         try:
             self.database_note.unlink(missing_ok=True)
             if url:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from pleura.adapters.durable import sync_folder
+from pleura.adapters.storage.durable import sync_folder
 from pleura.domain.errors import BadInput, EnvironmentFault, NotFound
 
 # Path parts cannot start with a dot: `..` is no name, and an unfinished file has none.
@@ -95,13 +95,7 @@ class FolderObjects:
         return [path for path in self._root.rglob(".*") if path.is_file()]
 
     def _path(self, name: str) -> Path:
-        if not _NAME.fullmatch(name):
-            raise BadInput(
-                "bad-object-name",
-                "an object name is one to four parts of a-z, 0-9 and -, joined by /",
-                "report this: pleura itself makes these names",
-            )
-        return self._root / name
+        return self._root / checked_name(name)
 
     def _make_folder(self, folder: Path) -> None:
         """Make *folder* and its parents below the root, each entry durable in its own parent."""
@@ -111,6 +105,17 @@ class FolderObjects:
             self._make_folder(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
         sync_folder(folder.parent)
+
+
+def checked_name(name: str) -> str:
+    """*name*; raises BadInput where it is malformed."""
+    if not _NAME.fullmatch(name):
+        raise BadInput(
+            "bad-object-name",
+            "an object name is one to four parts of a-z, 0-9 and -, joined by /",
+            "report this: pleura itself makes these names",
+        )
+    return name
 
 
 def _write(path: Path, pieces: Iterable[bytes | memoryview]) -> int:

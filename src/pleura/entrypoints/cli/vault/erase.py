@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from pleura.bootstrap import House
-from pleura.crypto.recovery import spelled
-from pleura.entrypoints.cli.key import reserved, tell_sheets, write_sheets
+from pleura.crypto.roots.recovery import spelled
+from pleura.entrypoints.cli.vault.key import reserved, tell_sheets, write_sheets
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.output import actor, new_file, print_json
@@ -46,7 +46,7 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask again.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Erase an image, a study or a patient for good, here and in every backup; prints a new recovery sheet."""
+    """Erase an image, a study or a patient for good, here and in every backup; writes a new sheet."""
     with opened(alone=True) as (house, say):
         images = house.erasure.plan(subject)
         if dry_run:
@@ -122,9 +122,7 @@ def add_person(
         print(say("{name} can sign in", name=name))
 
 
-def _approved(
-    house: House, subject: str, approve: str, password_file: Path | None, say: Texts
-) -> str | None:
+def _approved(house: House, subject: str, approve: str, password_file: Path | None, say: Texts) -> str | None:
     """The request that was approved, empty when none is needed, None while a second person is missing."""
     waiting = house.erasure.ask(subject, actor=actor())
     if waiting is None:

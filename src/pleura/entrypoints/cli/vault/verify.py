@@ -25,14 +25,20 @@ def command(
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise BadInput("no-such-file", "there is no file or folder {path}", "check the path", path=str(file)) from error
+        raise BadInput(
+            "no-such-file", "there is no file or folder {path}", "check the path", path=str(file)
+        ) from error
     try:
         found = verify_receipt(content)
     except LedgerBroken as broken:
         what, _ = say.error(broken)
-        _answer(say, {"valid": False, "checks": [{"name": "receipt", "ok": False, "detail": what}]}, as_json=as_json)
+        _answer(
+            say,
+            {"valid": False, "checks": [{"name": "receipt", "ok": False, "detail": what}]},
+            as_json=as_json,
+        )
         raise typer.Exit(1) from None
-    facts = {
+    facts: dict[str, object] = {
         "valid": True,
         "checks": [{"name": "receipt", "ok": True, "detail": found.entry.kind}],
         "kind": found.entry.kind,
@@ -53,4 +59,5 @@ def _answer(say: Texts, facts: dict[str, object], *, as_json: bool) -> None:
         if name not in {"valid", "checks"}:
             print(f"  {say(name.replace('_', ' '))}: {value}")
     if facts["valid"]:
-        print(say("It proves what the installation with this public key recorded; compare the key with the one you know."))
+        print(say("It proves what the installation with this public key recorded."))
+        print(say("Compare the public key with the one that you know."))

@@ -11,7 +11,7 @@ import typer
 
 from pleura.domain.errors import BadInput
 from pleura.domain.places import CloudChecklist
-from pleura.entrypoints.cli.backup import AsJson, Name, fetch, read_bucket, sync, verify
+from pleura.entrypoints.cli.vault.backup import AsJson, Name, fetch, read_bucket, sync, verify
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.output import actor, print_json
@@ -49,7 +49,9 @@ def add(
     with opened() as (house, say):
         place, answers = read_bucket(bucket_file), _answers(checklist, say)
         house.depots.add(name, "replica", place, answers, actor=actor())
-        print(say("{name} is ready; delete {file}, then: pleura replica sync", name=name, file=str(bucket_file)))
+        print(
+            say("{name} is ready; delete {file}, then: pleura replica sync", name=name, file=str(bucket_file))
+        )
 
 
 @app.command("checklist")

@@ -32,7 +32,13 @@ def command(
     if as_json:
         print_json({"database": to, "rows": counted})
         return
-    print(say("moved and compared: {rows} rows in {tables} tables", rows=sum(counted.values()), tables=len(counted)))
+    print(
+        say(
+            "moved and compared: {rows} rows in {tables} tables",
+            rows=sum(counted.values()),
+            tables=len(counted),
+        )
+    )
 
 
 def database_url(given: str) -> str:

@@ -1,4 +1,4 @@
-"""The recovery code: 32 random bytes that open the root, spelled as letters, as words, or split among several.
+"""The recovery code: 32 random bytes that open the root, as letters, as words, or split among people.
 
 Letters carry three check bytes of SHA-256; words are BIP-39 (24 words, Chinese or English); shares are
 SLIP-0039 (33 words each), of which a chosen number is enough and one fewer says nothing.
@@ -65,7 +65,7 @@ def read_code(typed: Sequence[str]) -> bytes:
 
 def _combined(shares: list[str]) -> bytes:
     try:
-        code = combine_mnemonics([share.lower() for share in shares])
+        code = bytes(combine_mnemonics([share.lower() for share in shares]))
     except (MnemonicError, ValueError):
         raise BadInput(
             "recovery-shares-refused",

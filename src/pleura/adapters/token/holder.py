@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pleura.adapters.hsm import HsmToken
+from pleura.adapters.token.hsm import HsmToken
 
 
 class TokenHolder:

@@ -14,8 +14,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from pleura.bootstrap import House, refuse_occupied, restore_house
-from pleura.crypto.recovery import read_code
+from pleura.bootstrap import House, Source, refuse_occupied, restore_house
+from pleura.crypto.roots.recovery import read_code
 from pleura.domain.errors import BadInput, NotFound
 from pleura.domain.places import BucketPlace, FolderPlace, Place
 from pleura.entrypoints.doorway import opened
@@ -55,13 +55,15 @@ def list_backups(*, as_json: AsJson = False) -> None:
                 "tested_at": depot.tested_at.isoformat() if depot.tested_at else None,
                 "test_result": depot.test_result if depot.tested_at else None,
                 "snapshots": [
-                    {"snapshot": head.snapshot, "made_at": head.made_at, "epoch": head.epoch} for head in heads
+                    {"snapshot": head.snapshot, "made_at": head.made_at, "epoch": head.epoch}
+                    for head in heads
                 ],
             }
             if as_json:
                 print_json(facts)
                 continue
-            print(f"{depot.name}  {say(depot.kind)}  {say(depot.test_result or 'passed') if depot.tested_at else ''}")
+            tested = say(depot.test_result or "passed") if depot.tested_at else ""
+            print(f"{depot.name}  {say(depot.kind)}  {tested}")
             for head in heads:
                 print(f"  {head.snapshot}  {head.made_at[:19]}  {say('root epoch')} {head.epoch}")
 
@@ -89,7 +91,9 @@ def verify(
             }
         )
     elif report.whole:
-        print(say("{name}: the snapshot restores, {count} objects are whole", name=name, count=report.objects))
+        print(
+            say("{name}: the snapshot restores, {count} objects are whole", name=name, count=report.objects)
+        )
     else:
         print(
             say(
@@ -142,11 +146,10 @@ def restore(
     refuse_occupied(settings.home)
     place = _place(folder, bucket_file)
     code = read_code(read_lines(code_file, say("Recovery code, words, or shares (an empty line ends): ")))
+    source = Source(place=place, code=code, snapshot=snapshot)
     secret = new_secret(new_file, say("New passphrase: "), say)
     with bytes_moved(say("restoring")) as advance:
-        found = restore_house(
-            settings, place, code, secret, actor=actor(), snapshot=snapshot, advance=advance
-        )
+        found = restore_house(settings, source, secret, actor=actor(), advance=advance)
     if as_json:
         print_json(msgspec.to_builtins(found))
     else:
@@ -206,7 +209,9 @@ def bytes_moved(task: str) -> Iterator[Callable[[int], None]]:
 
 def _known(house: House, place: str) -> str | None:
     for depot in house.depots.all("backup"):
-        if depot.name == place or house.depots.place(depot.name) == FolderPlace(folder=str(Path(place).resolve())):
+        if depot.name == place or house.depots.place(depot.name) == FolderPlace(
+            folder=str(Path(place).resolve())
+        ):
             return depot.name
     return None
 

@@ -1,0 +1,1 @@
+"""The home folder and sealed objects, on disk and in a cloud store."""

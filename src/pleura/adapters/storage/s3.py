@@ -1,0 +1,283 @@
+"""Sealed objects in a bucket of any store that speaks S3: create-only, streamed, read by ranges.
+
+obstore carries the bytes; botocore asks the few questions about a bucket that obstore has no call for.
+"""
+
+from __future__ import annotations
+
+import io
+import ipaddress
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from urllib.parse import urlsplit
+
+import botocore.session
+import obstore
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
+from obstore.store import S3Store
+
+from pleura.adapters.storage.objects import checked_name
+from pleura.domain.errors import BadInput, EnvironmentFault, NotFound, Refused
+from pleura.domain.places import BucketFacts, BucketPlace
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig
+
+_PART: Final = 8 << 20
+"""Bytes of one part of an upload; two parts at most are in memory."""
+_PARTS_AT_ONCE: Final = 2
+_READ_AHEAD: Final = 1 << 20
+_TIMEOUT: Final = timedelta(seconds=60)
+_CONNECT_TIMEOUT: Final = timedelta(seconds=10)
+_RETRIES: Final = 3
+
+
+class S3Objects:
+    """The port `ObjectStore` on a bucket."""
+
+    def __init__(self, place: BucketPlace, sleep: Callable[[float], None] = time.sleep) -> None:
+        """Connect nothing yet; raises Refused for plain HTTP to another machine."""
+        _refuse_plain_http(place)
+        self._place = place
+        self._sleep = sleep
+        self._store = S3Store(
+            place.bucket,
+            prefix=place.prefix or None,
+            endpoint=place.endpoint,
+            region=place.region,
+            access_key_id=place.access_key,
+            secret_access_key=place.secret_key,
+            virtual_hosted_style_request=False,
+            client_options=_client_options(place),
+            retry_config={"max_retries": _RETRIES, "retry_timeout": _TIMEOUT},
+        )
+
+    def put(self, name: str, pieces: Iterable[bytes | memoryview]) -> int:
+        """The number of bytes stored under *name*; an object appears whole or not at all.
+
+        Raises BadInput for a name that is taken or malformed, EnvironmentFault for what the store says.
+        """
+        counted = _Counted(self._paced(pieces))
+        try:
+            obstore.put(
+                self._store,
+                checked_name(name),
+                counted,
+                mode="create",
+                chunk_size=_PART,
+                max_concurrency=_PARTS_AT_ONCE,
+            )
+        except AlreadyExistsError as error:
+            raise BadInput(
+                "object-exists",
+                "there is a stored object of that name already, and objects are never replaced",
+                "report this: pleura itself makes these names",
+            ) from error
+        except (BaseError, FileNotFoundError) as error:
+            # What *pieces* raised comes wrapped in the library's error; the cause itself is what to tell.
+            raise counted.fault or _fault(error, self._place) from error
+        return counted.size
+
+    def open(self, name: str) -> BinaryIO:
+        """A seekable stream of the object; raises NotFound, EnvironmentFault."""
+        try:
+            size = int(obstore.head(self._store, checked_name(name))["size"])
+        except (NotFoundError, FileNotFoundError) as error:
+            raise NotFound(
+                "object-unknown",
+                "there is no stored object {name}",
+                "restore it from a replica or a backup",
+                name=name,
+            ) from error
+        except BaseError as error:
+            raise _fault(error, self._place) from error
+        return io.BufferedReader(_Ranges(self._store, name, size, self._place), _READ_AHEAD)
+
+    def names(self) -> Iterator[str]:
+        """The name of every object below the prefix, page by page."""
+        try:
+            for page in obstore.list(self._store):
+                yield from (entry["path"].removeprefix(self._prefix) for entry in page)
+        except (BaseError, FileNotFoundError) as error:
+            raise _fault(error, self._place) from error
+
+    def delete(self, name: str) -> None:
+        """Remove the object; an unknown name is no error. A versioned bucket keeps what was deleted."""
+        try:
+            obstore.delete(self._store, checked_name(name))
+        except (NotFoundError, FileNotFoundError):
+            return
+        except BaseError as error:
+            raise _fault(error, self._place) from error
+
+    def bucket_facts(self) -> BucketFacts:
+        """What the store says about the bucket; None for what it will not say."""
+        client = botocore.session.Session().create_client(
+            "s3",
+            region_name=self._place.region,
+            endpoint_url=self._place.endpoint,
+            aws_access_key_id=self._place.access_key,
+            aws_secret_access_key=self._place.secret_key,
+            verify=self._place.ca_file or None,
+            config=Config(connect_timeout=10, read_timeout=20, retries={"max_attempts": 1}),
+        )
+
+        def ask(call: str, answer: Callable[[Any], bool]) -> bool | None:
+            try:
+                return answer(getattr(client, call)(Bucket=self._place.bucket))
+            except (BotoCoreError, ClientError):
+                return None
+
+        return BucketFacts(
+            tls=self._place.endpoint.startswith("https://"),
+            versioning=ask("get_bucket_versioning", lambda told: told.get("Status") == "Enabled"),
+            object_lock=ask(
+                "get_object_lock_configuration",
+                lambda told: told["ObjectLockConfiguration"].get("ObjectLockEnabled") == "Enabled",
+            ),
+            public=ask("get_bucket_policy_status", lambda told: bool(told["PolicyStatus"].get("IsPublic"))),
+            logging=ask("get_bucket_logging", lambda told: "LoggingEnabled" in told),
+        )
+
+    @property
+    def _prefix(self) -> str:
+        return f"{self._place.prefix.strip('/')}/" if self._place.prefix else ""
+
+    def _paced(self, pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
+        """Copies of *pieces*, no faster than the place allows."""
+        rate = self._place.bytes_per_second
+        for piece in pieces:
+            yield bytes(piece)
+            if rate:
+                self._sleep(len(piece) / rate)
+
+
+class _Counted:
+    """An iterator that remembers how much it gave and what went wrong in it."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self.size = 0
+        self.fault: Exception | None = None
+
+    def __iter__(self) -> _Counted:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            piece = next(self._pieces)
+        except StopIteration:
+            raise
+        except Exception as fault:
+            self.fault = fault
+            raise
+        self.size += len(piece)
+        return piece
+
+
+class _Ranges(io.RawIOBase):
+    """An object read by ranges."""
+
+    def __init__(self, store: S3Store, name: str, size: int, place: BucketPlace) -> None:
+        self._store = store
+        self._name = name
+        self._size = size
+        self._place = place
+        self._at = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def tell(self) -> int:
+        """The next byte to be read."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to *offset* from the start, from here or from the end."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # what BufferedReader gives
+        """The number of bytes read, 0 at the end; raises EnvironmentFault."""
+        end = min(self._at + len(buffer), self._size)
+        if end <= self._at:
+            return 0
+        try:
+            found = obstore.get_range(self._store, self._name, start=self._at, end=end)
+        except BaseError as error:
+            raise _fault(error, self._place) from error
+        got = len(found)
+        buffer[:got] = memoryview(found)
+        self._at += got
+        return got
+
+
+def _client_options(place: BucketPlace) -> ClientConfig:
+    options: ClientConfig = {
+        "allow_http": place.endpoint.startswith("http://"),
+        "timeout": _TIMEOUT,
+        "connect_timeout": _CONNECT_TIMEOUT,
+    }
+    if place.ca_file:
+        options["root_certificate"] = Path(place.ca_file).read_text(encoding="ascii")
+    return options
+
+
+def _refuse_plain_http(place: BucketPlace) -> None:
+    address = urlsplit(place.endpoint)
+    if address.scheme == "https":
+        return
+    if address.scheme != "http" or not _is_loopback(address.hostname or ""):
+        raise Refused(
+            "plain-http",
+            "a cloud store is reached over TLS only, and its address does not begin with https://",
+            "give the https address of the store",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _fault(error: Exception, place: BucketPlace) -> EnvironmentFault:
+    """What to tell; the library's own words may hold addresses and are left out."""
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+        return EnvironmentFault(
+            "bucket-refuses",
+            "the store refuses these keys for the bucket {bucket}",
+            "check the access key, the secret key and the policy of the bucket",
+            bucket=place.bucket,
+        )
+    if isinstance(error, NotFoundError | FileNotFoundError):
+        return EnvironmentFault(
+            "bucket-unknown",
+            "the store has no bucket {bucket}",
+            "make the bucket first, closed to the public",
+            bucket=place.bucket,
+        )
+    return EnvironmentFault(
+        "bucket-unreachable",
+        "the store of the bucket {bucket} does not answer as it should",
+        "check the network, the address of the store and its free space, then run the command again",
+        bucket=place.bucket,
+    )

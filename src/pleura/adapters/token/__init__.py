@@ -1,0 +1,1 @@
+"""Hardware tokens that hold the root key."""

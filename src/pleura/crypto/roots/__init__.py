@@ -1,0 +1,1 @@
+"""Root keys: their file, their passphrase, their recovery code."""

@@ -1,0 +1,134 @@
+"""The doctor finds what is broken, names the repair, and removes only what nothing names."""
+
+from __future__ import annotations
+
+import io
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from PIL import Image as Picture
+from tests.fakes.films import film
+from tests.fakes.house import FakeHouse
+
+from pleura.domain.places import BucketFacts, BucketPlace, CloudChecklist
+from pleura.prevent.doctor import LEAST_FREE, Check
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> FakeHouse:
+    made = FakeHouse()
+    for seed in range(2):
+        path = tmp_path / f"{seed}.png"
+        Picture.fromarray(film(seed, 160, 120)).save(path)
+        made.receive(path)
+    made.folder("nas")
+    made.depots.sync("nas", actor="test")
+    made.depots.test("nas", actor="test")
+    return made
+
+
+def wrong(house: FakeHouse, *, deep: bool = False) -> dict[str, Check]:
+    return {check.name: check for check in house.doctor.examine(deep=deep) if not check.ok}
+
+
+def test_a_sound_house_passes_every_check(house: FakeHouse) -> None:
+    assert wrong(house) == wrong(house, deep=True) == {}
+
+
+def test_a_broken_object_is_found(house: FakeHouse) -> None:
+    name = next(name for name in house.objects.stored if name.endswith("/original"))
+    house.objects.stored[name] = house.objects.stored[name][:-1]
+
+    assert list(wrong(house)) == ["objects"]
+    assert "fetch" in wrong(house)["objects"].fix
+
+
+def test_a_missing_object_is_found(house: FakeHouse) -> None:
+    del house.objects.stored[next(iter(house.objects.stored))]
+
+    assert list(wrong(house)) == ["objects"]
+
+
+def test_an_older_sealing_put_back_under_the_same_key_is_refused(house: FakeHouse) -> None:
+    """Roll-back: another sealing of the same object under the same DEK has another commitment."""
+    image = house.vault.images()[0].id
+    sealed = house.records.state.catalogue.sealed_images[image]
+    older = house.objects.stored[sealed.object_name]
+    with house.records.begin() as unit:
+        patient = unit.catalogue.patient(sealed.image.patient)
+    clear, dek = house.vault.original(image), house.vault._dek(sealed, patient)
+    del house.objects.stored[sealed.object_name]
+    again = house.vault._keep(sealed.object_name, io.BytesIO(clear), dek, 256 * 1024)
+
+    assert again.commitment != sealed.object_commitment
+    assert list(wrong(house)) == ["objects"]
+    house.objects.stored[sealed.object_name] = older
+    assert wrong(house) == {}
+
+
+def test_orphans_are_found_and_only_they_are_swept(house: FakeHouse) -> None:
+    house.objects.put("img-orphan/original", [b"sealed"])
+    house.machine.left = [Path("/scratch/left")]
+
+    assert list(wrong(house)) == ["orphans", "leftovers"]
+    assert house.doctor.repair(actor="test") == (1, 1)
+
+    assert wrong(house, deep=True) == {}
+    assert house.kinds()[-1] == "repair"
+
+
+def test_a_clock_that_was_set_back_a_year_is_found(house: FakeHouse) -> None:
+    house.clock.advance(-timedelta(days=365).total_seconds())
+
+    assert "timedatectl" in wrong(house)["clock"].fix
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"private": False}, "home"),
+        ({"free": LEAST_FREE - 1}, "space"),
+        ({"chinese": None}, "font"),
+        ({"chromium": None}, "browser"),
+    ],
+)
+def test_what_the_machine_lacks_is_named(house: FakeHouse, change: dict[str, object], name: str) -> None:
+    for field, value in change.items():
+        setattr(house.machine, field, value)
+
+    assert list(wrong(house)) == [name]
+    assert wrong(house)[name].fix
+
+
+def test_a_changed_ledger_is_found(house: FakeHouse) -> None:
+    house.records.state.ledger.stored.pop(1)
+
+    assert "ledger" in wrong(house)
+
+
+def test_a_certificate_that_runs_out_is_warned_of(house: FakeHouse) -> None:
+    place = BucketPlace(endpoint="https://s3.example", bucket="b", access_key="a", secret_key="s")
+    house.places[place] = house.places[next(iter(house.places))]
+    checklist = CloudChecklist(
+        provider="Cloud",
+        region="cn-north-4",
+        mlps_level=3,
+        mlps_certificate="1",
+        mlps_expires="2026-12-01",
+        tls=True,
+        private_bucket=True,
+        object_lock=True,
+        versioning=False,
+        logging=True,
+    )
+    house.depots.add("cloud", "replica", place, checklist, actor="test")
+    house.depots.sync("cloud", actor="test")
+    house.depots.test("cloud", actor="test")
+    house.bucket = BucketFacts(public=True)
+
+    found = wrong(house)
+
+    assert list(found) == ["cloud checklist cloud"]
+    assert found["cloud checklist cloud"].facts["warnings"] == "mlps-expires-soon bucket-public"
+    assert "s3.example" not in repr(house.records.state)

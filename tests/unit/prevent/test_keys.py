@@ -1,0 +1,139 @@
+"""Rotation of the root: cut anywhere it can be completed, and nothing of the old epoch is left."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image as Picture
+from tests.fakes.films import film
+from tests.fakes.house import PASSPHRASE, FakeHouse
+
+from pleura.crypto.roots.recovery import read_code
+from pleura.crypto.roots.root import Argon2id, Passphrase, Root, holder_of, new_passphrase, recover, unlock
+from pleura.domain.errors import EnvironmentFault, SealBroken
+from pleura.domain.installation import PatientKey
+from pleura.prevent.custody import keys as custody
+from pleura.prevent.keyring import load_keyring
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> FakeHouse:
+    made = FakeHouse()
+    for seed in range(3):
+        path = tmp_path / f"{seed}.png"
+        Picture.fromarray(film(seed, 160, 120)).save(path)
+        made.receive(path)
+    return made
+
+
+def opened(house: FakeHouse) -> Root:
+    cost = holder_of(house.root_file.document)
+    assert isinstance(cost, Argon2id)
+    return unlock(house.root_file.document, Passphrase(PASSPHRASE, cost))
+
+
+def every_image_opens(house: FakeHouse) -> bool:
+    return all(house.vault.original(image.id) for image in house.vault.images())
+
+
+def epochs_in_the_rows(house: FakeHouse) -> set[int]:
+    catalogue = house.records.state.catalogue
+    wrapped = [*catalogue.patients.values(), *catalogue.keys.values()]
+    return {row.root_epoch for row in wrapped}
+
+
+def test_after_a_rotation_everything_hangs_on_the_new_epoch(house: FakeHouse) -> None:
+    code = house.keys.rotate(actor="test")
+
+    assert every_image_opens(house)
+    assert epochs_in_the_rows(house) == {2}
+    assert opened(house).epochs == recover(house.root_file.document, code).epochs == [2]
+    assert house.kinds()[-1] == "rotate"
+    assert house.records.scrubbed == 1
+
+
+def test_the_rows_from_before_do_not_open_with_the_new_root(house: FakeHouse) -> None:
+    before = {name: row.wrapped_kek for name, row in house.records.state.catalogue.patients.items()}
+
+    house.keys.rotate(actor="test")
+
+    root = opened(house)
+    for wrapped in before.values():
+        for epoch in (1, 2):
+            with pytest.raises(SealBroken):
+                root.unwrap(wrapped, epoch)
+
+
+@pytest.mark.parametrize("survived", range(12))
+def test_a_rotation_that_was_cut_is_completed_by_the_next(
+    house: FakeHouse, survived: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each step of the rotation in turn is the last one that happened."""
+    monkeypatch.setattr(custody, "BATCH", 1)
+    steps = [0]
+
+    def counted(step: Callable[..., None]) -> Callable[..., None]:
+        def run(*arguments: object) -> None:
+            if steps[0] >= survived:
+                raise EnvironmentFault("cut", "the power went", "start again")
+            steps[0] += 1
+            step(*arguments)
+
+        return run
+
+    catalogue = type(house.records.state.catalogue)
+    with monkeypatch.context() as cut, contextlib.suppress(EnvironmentFault):
+        cut.setattr(house.root_file, "replace", counted(house.root_file.replace))
+        cut.setattr(catalogue, "replace_key", counted(catalogue.replace_key))
+        cut.setattr(catalogue, "replace_patient_keys", counted(catalogue.replace_patient_keys))
+        cut.setattr(house.records, "scrub", counted(house.records.scrub))
+        house.keys.rotate(actor="test")
+
+    again = opened(house)
+    with house.records.begin() as unit:
+        load_keyring(again, unit.catalogue)
+        wrapped: list[PatientKey] = list(unit.catalogue.patient_keys("", 99))
+    assert all(len(again.unwrap(key.wrapped_kek, key.root_epoch)) == 32 for key in wrapped)
+    house.keys.rotate(actor="test")
+    assert every_image_opens(house)
+    assert len(epochs_in_the_rows(house)) == 1
+
+
+def test_a_new_recovery_code_opens_and_is_recorded(house: FakeHouse) -> None:
+    code = house.keys.reissue(actor="test")
+
+    assert recover(house.root_file.document, code).epochs == [1]
+    assert house.kinds()[-1] == "recovery"
+
+
+def test_shares_of_the_code_open_the_home_together(house: FakeHouse) -> None:
+    code = house.keys.reissue(actor="test")
+
+    shares = house.keys.split(code, 2, 3, actor="test")
+
+    assert recover(house.root_file.document, read_code([shares[2], shares[0]])).epochs == [1]
+
+
+def test_another_passphrase_takes_over(house: FakeHouse) -> None:
+    holder = new_passphrase("quite another passphrase")
+
+    house.keys.hand_over(holder, holder.cost, actor="test")
+
+    assert unlock(house.root_file.document, holder).epochs == [1]
+    with pytest.raises(EnvironmentFault):
+        opened(house)
+    assert house.kinds()[-1] == "holder"
+
+
+def test_a_root_file_that_cannot_be_written_changes_nothing(house: FakeHouse) -> None:
+    document = house.root_file.document
+    house.root_file.refuses = True
+
+    with pytest.raises(EnvironmentFault):
+        house.keys.rotate(actor="test")
+
+    assert house.root_file.document == document
+    assert epochs_in_the_rows(house) == {1}
