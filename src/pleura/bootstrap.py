@@ -34,9 +34,9 @@ from pleura.crypto.roots.root import (
     recover,
     unlock,
 )
+from pleura.domain.custody.places import FolderPlace, Place
 from pleura.domain.errors import BadInput, EnvironmentFault
 from pleura.domain.installation import TokenKey
-from pleura.domain.places import FolderPlace, Place
 from pleura.domain.ports import Clock, ObjectStore, PictureWorker, Records, RootHolder
 from pleura.ledger.ledger import Ledger
 from pleura.monitor.trace import EveryOriginal, Tracer

@@ -13,8 +13,8 @@ from tests.fakes.records import FakeRecords
 from tests.fakes.worker import InProcessWorker
 
 from pleura.crypto.roots.root import Passphrase, Root, create, new_passphrase
+from pleura.domain.custody.places import BucketFacts, FolderPlace, Place
 from pleura.domain.errors import EnvironmentFault
-from pleura.domain.places import BucketFacts, FolderPlace, Place
 from pleura.ledger.ledger import Ledger
 from pleura.monitor.trace import EveryOriginal, Tracer
 from pleura.prevent.accounts import Accounts

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from pleura.domain.copies import SealedCopy
-from pleura.domain.erasure import ErasureRequest, Restriction
+from pleura.domain.custody.erasure import ErasureRequest, Restriction
 from pleura.domain.errors import NotFound
 from pleura.domain.images import Image, Patient, SealedImage, Study
 from pleura.domain.installation import Account, Depot, InstallationKey, KeyPurpose, PatientKey

@@ -36,7 +36,7 @@ from pleura.adapters.database.schema import metadata
 from pleura.adapters.database.transfer import census
 from pleura.crypto.signing import Signer
 from pleura.domain.copies import SealedCopy
-from pleura.domain.erasure import ErasureRequest, Restriction
+from pleura.domain.custody.erasure import ErasureRequest, Restriction
 from pleura.domain.errors import BadInput, EnvironmentFault, LedgerBroken, NotFound
 from pleura.domain.images import Image, Patient, SealedImage, Study
 from pleura.domain.installation import Account, Depot, InstallationKey

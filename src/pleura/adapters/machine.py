@@ -42,6 +42,9 @@ class Machine:
         """Remove the leftovers; the caller is alone in the home."""
         for path in self.leftovers():
             path.unlink(missing_ok=True)
+            # An import that was cut early leaves a folder with nothing else in it.
+            if path.parent.parent == self._home.objects and not any(path.parent.iterdir()):
+                path.parent.rmdir()
         shutil.rmtree(self._home.scratch, ignore_errors=True)
 
     def font(self) -> Path | None:

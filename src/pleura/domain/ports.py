@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from pleura.domain.copies import CopyRecord, SealedCopy
-from pleura.domain.erasure import ErasureRequest, Restriction
+from pleura.domain.custody.erasure import ErasureRequest, Restriction
 from pleura.domain.images import UNDESCRIBED, Description, Image, Patient, SealedImage, Study
 from pleura.domain.installation import Account, Depot, InstallationKey, KeyPurpose, PatientKey
 from pleura.domain.rasters import Raster, Received, StoredPixels

@@ -66,7 +66,7 @@ class Arrivals:
             return _duplicate(known)
         try:
             received = self.worker.receive(path, about)
-            self._refuse_other_content(received.facts)
+            self._refuse_other_content(received.facts, content_index)
         except BadInput as refusal:
             self._record_refusal(refusal, content_index, actor)
             return Arrival(status="refused", refusal=refusal)
@@ -125,10 +125,11 @@ class Arrivals:
         unit.catalogue.add_image(sealed)
         return sealed
 
-    def _refuse_other_content(self, facts: ImageFacts) -> None:
+    def _refuse_other_content(self, facts: ImageFacts, content_index: bytes) -> None:
         with self.records.begin() as unit:
             known = unit.catalogue.image_by_instance(self._instance_index(facts))
-        if known is not None:
+        # The same content may have been stored meanwhile by another import: that is a duplicate.
+        if known is not None and known.content_index != content_index:
             raise BadInput(
                 "instance-conflict",
                 "the SOP Instance UID is already stored with other content, as {image}",

@@ -11,10 +11,10 @@ from typing import Final
 import msgspec
 
 from pleura.crypto.engines import LIBGCRYPT_SM4, Algorithm, engine
+from pleura.domain.custody.places import BucketFacts, CloudChecklist
 from pleura.domain.errors import NotFound, PleuraError, SealBroken
 from pleura.domain.images import SealedImage
 from pleura.domain.installation import Depot
-from pleura.domain.places import BucketFacts, CloudChecklist
 from pleura.domain.ports import Clock, Machine, ObjectStore, Records
 from pleura.ledger.entries import decode
 from pleura.ledger.ledger import Ledger
@@ -74,9 +74,9 @@ class Doctor:
         The caller is alone in the home: an import under way has objects that no row names yet.
         """
         orphans, leftovers = self.orphans(), len(self.machine.leftovers())
+        self.machine.sweep()
         for name in orphans:
             self.objects.delete(name)
-        self.machine.sweep()
         with self.records.begin() as unit:
             self.ledger.append(unit.ledger, "repair", actor, orphans=len(orphans), leftovers=leftovers)
         return len(orphans), leftovers

@@ -17,7 +17,10 @@ from pleura.ledger.entries import KINDS, MAX_ENTRY_BYTES, Entry, decode, encode
 AT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 TOKENS = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=64)
 INTEGERS = st.integers(0, 2**53 - 1)
-NUMBERS = {"root_epoch", "size", "mark_version", "comparisons"}
+NUMBERS = {
+    *("root_epoch", "size", "mark_version", "comparisons", "needed", "shares"),
+    *("images", "copies", "objects", "added", "orphans", "leftovers"),
+}
 ACTORS = st.text(st.characters(min_codepoint=0x20, exclude_categories=["Cs", "Cc"]), min_size=1, max_size=80)
 
 

@@ -14,8 +14,8 @@ from tests.fakes.objects import FakeObjects
 from tests.fakes.records import FakeRecords
 
 from pleura.crypto.roots.recovery import new_code
+from pleura.domain.custody.places import BucketFacts, CloudChecklist, FolderPlace
 from pleura.domain.errors import BadInput, EnvironmentFault, NotFound, PleuraError, Refused, SealBroken
-from pleura.domain.places import BucketFacts, CloudChecklist, FolderPlace
 from pleura.prevent.depots.boxes import Boxes
 from pleura.prevent.depots.depots import SNAPSHOTS_KEPT
 from pleura.prevent.depots.restore import fetch_objects, open_newest

@@ -11,7 +11,7 @@ from PIL import Image as Picture
 from tests.fakes.films import film
 from tests.fakes.house import FakeHouse
 
-from pleura.domain.places import BucketFacts, BucketPlace, CloudChecklist
+from pleura.domain.custody.places import BucketFacts, BucketPlace, CloudChecklist
 from pleura.prevent.doctor import LEAST_FREE, Check
 
 

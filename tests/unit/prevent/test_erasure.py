@@ -11,7 +11,7 @@ from tests.fakes.dicom_files import part10, ramp
 from tests.fakes.house import FakeHouse
 from tests.fakes.objects import FakeObjects
 
-from pleura.domain.erasure import kept_until
+from pleura.domain.custody.erasure import kept_until
 from pleura.domain.errors import BadInput, EnvironmentFault, LedgerBroken, NotFound, Refused
 from pleura.ledger.receipt import verify_receipt, write_receipt
 from pleura.prevent.copies import CopyRequest

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from pleura.adapters.database import schema
 from pleura.domain.copies import SealedCopy
-from pleura.domain.erasure import ErasureRequest, Restriction
+from pleura.domain.custody.erasure import ErasureRequest, Restriction
 from pleura.domain.errors import NotFound
 from pleura.domain.images import Image, Patient, SealedImage, Study
 from pleura.domain.installation import Account, Depot, InstallationKey, KeyPurpose, PatientKey

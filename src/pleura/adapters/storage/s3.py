@@ -28,8 +28,8 @@ from obstore.exceptions import (
 from obstore.store import S3Store
 
 from pleura.adapters.storage.objects import checked_name
+from pleura.domain.custody.places import BucketFacts, BucketPlace
 from pleura.domain.errors import BadInput, EnvironmentFault, NotFound, Refused
-from pleura.domain.places import BucketFacts, BucketPlace
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from pleura.domain.erasure import ErasureRequest, kept_until
+from pleura.domain.custody.erasure import ErasureRequest, kept_until
 from pleura.domain.errors import NotFound, Refused
 from pleura.domain.ids import new_id
 from pleura.domain.images import Image, SealedImage

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pleura.domain.erasure import RETENTION_YEARS, Restriction
+from pleura.domain.custody.erasure import RETENTION_YEARS, Restriction
 from pleura.domain.errors import BadInput, Refused
 from pleura.domain.images import Image
 from pleura.domain.ports import Catalogue, Clock, Records

@@ -18,11 +18,11 @@ import msgspec
 from pleura.crypto.container import commitment_of
 from pleura.crypto.fields import open_field, seal_field
 from pleura.crypto.roots.root import by_recovery
+from pleura.domain.custody.places import BucketFacts, BucketPlace, CloudChecklist, FolderPlace, Place
 from pleura.domain.errors import BadInput, NotFound, PleuraError, Refused, SealBroken
 from pleura.domain.ids import new_id
 from pleura.domain.images import SealedImage
 from pleura.domain.installation import Depot, DepotKind
-from pleura.domain.places import BucketFacts, BucketPlace, CloudChecklist, FolderPlace, Place
 from pleura.domain.ports import Clock, ObjectStore, Records, RootFile
 from pleura.ledger.ledger import Ledger
 from pleura.prevent.depots.boxes import Boxes

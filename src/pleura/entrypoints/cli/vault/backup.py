@@ -16,8 +16,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from pleura.bootstrap import House, Source, refuse_occupied, restore_house
 from pleura.crypto.roots.recovery import read_code
+from pleura.domain.custody.places import BucketPlace, FolderPlace, Place
 from pleura.domain.errors import BadInput, NotFound
-from pleura.domain.places import BucketPlace, FolderPlace, Place
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.output import actor, print_json

@@ -9,8 +9,8 @@ from typing import Annotated
 import msgspec
 import typer
 
+from pleura.domain.custody.places import CloudChecklist
 from pleura.domain.errors import BadInput
-from pleura.domain.places import CloudChecklist
 from pleura.entrypoints.cli.vault.backup import AsJson, Name, fetch, read_bucket, sync, verify
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.language import Texts

@@ -1,0 +1,1 @@
+"""Nouns and rules of keeping: where copies of the vault lie, what is erased and when."""

@@ -1,0 +1,561 @@
+"""The life of a vault at the real terminal: kept, backed up, rotated, lost, restored, moved, erased."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image as Picture
+from tests.fakes.dicom_files import image, part10, ramp
+from tests.fakes.films import film
+from tests.fakes.person import Person, person_at
+from tests.servers.postgres import fresh_database, postgres_programs, postgres_server
+from tests.servers.softhsm import softhsm_module, softhsm_token
+
+from pleura.entrypoints.language import Texts
+from pleura.entrypoints.recovery_sheet import About, Sheet, sheet_pdf, whole_sheet
+
+NAME, PATIENT_ID, BIRTH, ACCESSION = "Wang^Xiaodong", "PID-SECRET-4711", "19610203", "ACC-SECRET-55"
+
+
+def write_films(folder: Path, count: int = 3) -> Path:
+    folder.mkdir()
+    for number in range(count):
+        made = image(ramp(60, 50 + number))
+        made.PatientName, made.PatientID = NAME, PATIENT_ID
+        made.PatientBirthDate, made.AccessionNumber = BIRTH, ACCESSION
+        made.StudyInstanceUID = f"1.2.826.{number}"
+        made.SOPInstanceUID = f"1.2.826.{number}.1"
+        (folder / f"{number}.dcm").write_bytes(part10(made))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Person:
+    """A home with three films; every test works on its own copy."""
+    folder = tmp_path_factory.mktemp("template")
+    person = person_at(folder, folder / "home")
+    write_films(folder / "films")
+    Picture.fromarray(film(5, 200, 160)).save(folder / "films" / "3.png")
+    assert person.types("import", "films").returncode == 0
+    return person
+
+
+@pytest.fixture
+def person(template: Person, tmp_path: Path) -> Person:
+    shutil.copytree(template.folder, tmp_path / "person")
+    (tmp_path / "person" / "nas").mkdir()
+    return Person(tmp_path / "person", tmp_path / "person" / "home")
+
+
+def images(person: Person) -> list[str]:
+    return [str(line["image"]) for line in person.lines("images")]
+
+
+def answer(person: Person, *words: str) -> dict[str, object]:
+    (found,) = person.lines(*words)
+    return found
+
+
+def write(person: Person, name: str, text: str) -> str:
+    (person.folder / name).write_text(f"{text}\n")
+    return name
+
+
+def elsewhere(person: Person) -> Person:
+    """The same person at an empty machine, with another passphrase."""
+    folder = person.folder.parent / "elsewhere"
+    folder.mkdir()
+    (folder / "passphrase").write_text("another long walk by the sea\n")
+    return Person(folder, folder / "home")
+
+
+def sound(person: Person) -> bool:
+    found = answer(person, "doctor", "--deep")["checks"]
+    assert isinstance(found, list)
+    wrong = [check for check in found if not check["ok"] and check["name"] not in {"browser", "font"}]
+    return wrong == []
+
+
+# Backup and restore
+
+
+def test_a_home_comes_back_on_an_empty_machine_with_the_recovery_code(person: Person) -> None:
+    code = str(answer(person, "key", "sheet", "-o", "sheet.pdf")["recovery_code"])
+    answer(person, "backup", "create", "nas")
+    assert answer(person, "backup", "verify", "nas", "--all")["whole"] is True
+    before, head = images(person), answer(person, "audit", "verify")["entries"]
+    shutil.rmtree(person.home)
+    other = elsewhere(person)
+    write(other, "code", code)
+
+    restored = answer(
+        other,
+        "backup",
+        "restore",
+        str(person.folder / "nas"),
+        "--code-file",
+        "code",
+        "--new-file",
+        "passphrase",
+    )
+
+    assert (restored["images"], restored["lacking"]) == (4, [])
+    assert images(other) == before
+    assert int(str(answer(other, "audit", "verify")["entries"])) >= int(str(head)) - 1
+    again = [line["status"] for line in other.lines("import", str(person.folder / "films"))]
+    assert again == ["duplicate"] * 4
+    assert answer(other, "doctor", "--deep")["checks"]
+
+
+def test_words_and_shares_restore_as_well(person: Person) -> None:
+    made = answer(person, "key", "sheet", "-o", "sheet.pdf", "--split", "2/3")
+    assert [Path(str(name)).name for name in made["sheets"]] == ["sheet-1.pdf", "sheet-2.pdf", "sheet-3.pdf"]  # type: ignore[attr-defined]
+    from pleura.crypto.roots.recovery import read_code, split, worded  # noqa: PLC0415
+
+    code = read_code([str(made["recovery_code"])])
+    answer(person, "backup", "create", "nas")
+    for number, lines in enumerate((worded(code, "zh"), split(code, 2, 3)[1:])):
+        home = person.folder / f"again-{number}"
+        write(person, "typed", "\n".join(lines))
+        done = person.types(
+            "backup",
+            "restore",
+            "nas",
+            "--code-file",
+            "typed",
+            "--new-file",
+            "passphrase",
+            PLEURA_HOME=str(home),
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_a_half_restored_home_is_never_visible(person: Person) -> None:
+    code = str(answer(person, "key", "sheet", "-o", "sheet.pdf")["recovery_code"])
+    answer(person, "backup", "create", "nas")
+    (person.folder / "code").write_text(code)
+    snapshot = next((person.folder / "nas" / "snapshots").iterdir())
+    snapshot.write_bytes(snapshot.read_bytes()[:-1])
+    home = person.folder / "again"
+
+    done = person.types(
+        "backup", "restore", "nas", "--code-file", "code", "--new-file", "passphrase", PLEURA_HOME=str(home)
+    )
+
+    assert done.returncode == 1
+    assert "[seal-broken]" in done.stderr
+    assert not home.exists()
+    assert [path.name for path in person.folder.iterdir() if path.name.startswith(".again")] == []
+
+
+def test_a_lost_object_is_named_by_the_restore_and_the_rest_comes_back(person: Person) -> None:
+    code = str(answer(person, "key", "sheet", "-o", "sheet.pdf")["recovery_code"])
+    answer(person, "backup", "create", "nas")
+    next((person.folder / "nas" / "objects").iterdir()).unlink()
+    write(person, "code", code)
+
+    done = person.types(
+        "backup",
+        "restore",
+        "nas",
+        "--code-file",
+        "code",
+        "--new-file",
+        "passphrase",
+        "--json",
+        PLEURA_HOME=str(person.folder / "again"),
+    )
+
+    assert done.returncode == 1
+    assert len(json.loads(done.stdout)["lacking"]) == 1
+
+
+def test_a_wrong_code_restores_nothing_and_a_typing_error_is_told_from_it(person: Person) -> None:
+    answer(person, "backup", "create", "nas")
+    code = str(answer(person, "key", "sheet", "-o", "sheet.pdf")["recovery_code"])
+    for typed, told in ((code, "wrong-recovery-code"), (code[:-1] + "?", "recovery-code-typo")):
+        write(person, "code", typed)
+        done = person.types(
+            "backup",
+            "restore",
+            "nas",
+            "--code-file",
+            "code",
+            "--new-file",
+            "passphrase",
+            PLEURA_HOME=str(person.folder / "again"),
+        )
+        assert done.returncode in {1, 4}
+        assert told in done.stderr
+    assert not (person.folder / "again").exists()
+
+
+def test_objects_that_were_lost_here_come_back(person: Person) -> None:
+    answer(person, "backup", "create", "nas")
+    shutil.rmtree(person.home / "objects" / images(person)[0])
+    assert not sound(person)
+
+    assert answer(person, "backup", "fetch", "nas")["objects"] == 2
+    answer(person, "backup", "verify", "nas")
+    assert sound(person)
+
+
+# Keys
+
+
+def test_a_rotation_leaves_a_sound_home_and_a_new_sheet(person: Person) -> None:
+    before = images(person)
+
+    made = answer(person, "key", "rotate", "-o", "sheet.pdf")
+
+    assert made["epoch"] == 2
+    assert (person.folder / "sheet.pdf").read_bytes().startswith(b"%PDF")
+    assert (person.folder / "sheet.pdf").stat().st_mode & 0o077 == 0
+    assert images(person) == before
+    assert answer(person, "key", "show")["epoch"] == 2
+    old = person.types("key", "rotate", "-o", "sheet.pdf")
+    assert (old.returncode, "[output-exists]" in old.stderr) == (4, True)
+    assert answer(person, "key", "show")["epoch"] == 2
+
+
+def test_a_forgotten_passphrase_is_replaced_by_the_recovery_code(person: Person) -> None:
+    code = str(answer(person, "key", "sheet", "-o", "sheet.pdf")["recovery_code"])
+    write(person, "code", code)
+    write(person, "passphrase", "a new and better passphrase")
+    assert person.types("images").returncode == 4
+
+    done = person.types("key", "recover", "--code-file", "code", "--new-file", "passphrase")
+
+    assert done.returncode == 0, done.stderr
+    assert len(images(person)) == 4
+
+
+def test_a_changed_passphrase_opens_and_the_one_before_does_not(person: Person) -> None:
+    write(person, "next", "a new and better passphrase")
+
+    assert person.types("key", "passphrase", "--new-file", "next").returncode == 0
+
+    assert person.types("images").returncode == 4
+    assert person.types("images", PLEURA_PASSPHRASE_FILE=str(person.folder / "next")).returncode == 0
+
+
+def test_without_passphrase_and_code_nothing_opens(person: Person) -> None:
+    write(person, "passphrase", "not the passphrase at all")
+    for words in (["images"], ["doctor"], ["key", "rotate", "-o", "x.pdf"], ["backup", "create", "nas"]):
+        done = person.types(*words)
+        assert (done.returncode, "[wrong-passphrase]" in done.stderr) == (4, True)
+    assert not (person.folder / "x.pdf").exists()
+
+
+@pytest.mark.skipif(softhsm_module() is None, reason="softhsm2 is not installed")
+def test_a_hardware_token_holds_the_root_through_a_whole_life(person: Person) -> None:
+    with softhsm_token() as token:
+        pin = {"PLEURA_PASSPHRASE_FILE": str(person.folder / "pin"), **token.environment}
+        write(person, "pin", token.pin)
+        place = ["--module", str(token.module), "--token", token.label]
+
+        assert person.types("key", "token", *place, "--pin-file", "pin", **token.environment).returncode == 0
+        assert person.types("images").returncode == 4
+        shown = person.types("key", "show", "--json", **pin)
+        assert json.loads(shown.stdout)["holder"] == "token"
+        done = person.types("key", "rotate", "-o", "sheet.pdf", "--json", **pin)
+        assert done.returncode == 0, done.stderr
+        assert len(person.types("images", "--json", **pin).stdout.splitlines()) == 4
+        # The token is lost: the recovery code of the new epoch opens the home.
+        write(person, "code", json.loads(done.stdout)["recovery_code"])
+    assert person.types("key", "recover", "--code-file", "code", "--new-file", "passphrase").returncode == 0
+    assert len(images(person)) == 4
+
+
+def test_a_new_home_can_be_made_with_a_token_from_the_start(tmp_path: Path) -> None:
+    if softhsm_module() is None:
+        pytest.skip("softhsm2 is not installed")
+    with softhsm_token() as token:
+        (tmp_path / "passphrase").write_text(token.pin)
+        (tmp_path / "password").write_text("twelve quiet herons wade\n")
+        person = Person(tmp_path, tmp_path / "home")
+        done = person.types(
+            "init",
+            "--password-file",
+            "password",
+            "--module",
+            str(token.module),
+            "--token",
+            token.label,
+            **token.environment,
+        )
+        assert done.returncode == 0, done.stderr
+        assert person.types("images", **token.environment).returncode == 0
+        write(person, "passphrase", "9999-9999")
+        assert "[wrong-passphrase]" in person.types("images", **token.environment).stderr
+
+
+@pytest.mark.parametrize("split", ["", "2/3"])
+def test_the_printed_sheet_reads_back_from_its_qr_code(split: str) -> None:
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    import typst  # noqa: PLC0415 - the same page as a picture
+
+    from pleura.crypto.roots import recovery  # noqa: PLC0415
+    from pleura.entrypoints import recovery_sheet  # noqa: PLC0415
+
+    code = recovery.new_code()
+    about = About(home="/srv/pleura", epoch=3, made_at=datetime(2026, 11, 24, tzinfo=UTC))
+    shares = recovery.split(code, 2, 3) if split else []
+    pages = [Sheet(about=about, code=share, share="one of three") for share in shares] or [
+        whole_sheet(code, "zh", about)
+    ]
+    printed = []
+    real = typst.compile
+    try:
+        recovery_sheet.typst.compile = lambda *given, **options: real(
+            *given, **{**options, "format": "png", "ppi": 150.0}
+        )
+        for page in pages:
+            drawn = cv2.imdecode(
+                np.frombuffer(sheet_pdf(page, Texts("zh"), None), np.uint8), cv2.IMREAD_GRAYSCALE
+            )
+            text, _, _ = cv2.QRCodeDetector().detectAndDecode(drawn)
+            printed.append(text)
+    finally:
+        recovery_sheet.typst.compile = real
+    assert recovery.read_code(printed[:2]) == code
+
+
+# Two at once
+
+
+def test_whoever_must_be_alone_waits_for_nobody_and_says_who_is_there(person: Person) -> None:
+    with (person.home / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_SH)
+        assert len(images(person)) == 4
+        for words in (
+            ["key", "rotate", "-o", "x.pdf"],
+            ["doctor", "--repair"],
+            ["erase", images(person)[0], "--yes"],
+        ):
+            done = person.types(*words)
+            assert (done.returncode, "[home-busy]" in done.stderr) == (3, True)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert "[home-busy]" in person.types("images").stderr
+    assert answer(person, "key", "show")["epoch"] == 1
+
+
+def test_two_imports_at_once_lose_nothing(person: Person) -> None:
+    more = write_films(person.folder / "more", 0)
+    for number in range(6):
+        Picture.fromarray(film(100 + number, 200, 160)).save(more / f"{number}.png")
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-m", "pleura", "import", "more"],
+            cwd=person.folder,
+            env=person.environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(2)
+    ]
+    assert [each.wait(120) for each in both] == [0, 0]
+    assert len(images(person)) == 10
+    # The loser of a race seals what is a duplicate by then: those objects belong to no image.
+    person.types("doctor", "--repair")
+    answer(person, "backup", "create", "nas")
+    answer(person, "backup", "verify", "nas")
+    assert sound(person)
+
+
+# Erasure and theft
+
+
+def everything_below(folder: Path) -> Iterator[bytes]:
+    for path in folder.rglob("*"):
+        yield str(path).encode()
+        if path.is_file():
+            yield path.read_bytes()
+
+
+def test_a_stolen_disk_shows_no_name_and_no_pixel(person: Person) -> None:
+    """Every byte of home and backup is searched for what was planted in the films."""
+    answer(person, "backup", "create", "nas")
+    assert (
+        person.types(
+            "copy", images(person)[0], "--to", "Dr Secretive", "--purpose", "second opinion", "-o", "copy.png"
+        ).returncode
+        == 0
+    )
+    films = [path.read_bytes() for path in (person.folder / "films").iterdir()]
+    planted = [NAME, PATIENT_ID, BIRTH, ACCESSION, "1.2.826.0", "Dr Secretive", "second opinion"]
+    needles = [word.encode(form) for word in planted for form in ("utf-8", "utf-16-le")]
+    needles += [whole[at : at + 24] for whole in films for at in range(400, len(whole) - 24, 97)]
+    stolen = b"\0".join([*everything_below(person.home), *everything_below(person.folder / "nas")])
+
+    assert [needle for needle in needles if needle in stolen] == []
+    assert any(PATIENT_ID.encode() in whole for whole in films)
+
+
+def test_an_erasure_leaves_no_path_that_decrypts(person: Person) -> None:
+    """Old rows, an old backup, old objects: with everything that is left after the erasure none opens."""
+    gone, *stay = images(person)
+    answer(person, "backup", "create", "nas")
+    shutil.copytree(person.home, person.folder / "before-home")
+    shutil.copytree(person.folder / "nas", person.folder / "before-nas")
+
+    erased = answer(person, "erase", gone, "--yes", "--receipt", "receipt.json", "-o", "sheet.pdf")
+
+    assert (erased["status"], erased["depots"]) == ("erased", {"nas": "erased"})
+    assert images(person) == stay
+    write(person, "code", str(erased["recovery_code"]))
+    # 1. The backup from before, with the new recovery code.
+    done = person.types(
+        "backup",
+        "restore",
+        "before-nas",
+        "--code-file",
+        "code",
+        "--new-file",
+        "passphrase",
+        PLEURA_HOME=str(person.folder / "thief-1"),
+    )
+    assert (done.returncode, "[wrong-recovery-code]" in done.stderr) == (4, True)
+    # 2. The database and objects from before, beside the root file of today.
+    shutil.copytree(person.folder / "before-home", person.folder / "thief-2")
+    shutil.copy(person.home / "root.json", person.folder / "thief-2" / "root.json")
+    done = person.types("show", gone, PLEURA_HOME=str(person.folder / "thief-2"))
+    assert (done.returncode, "[seal-broken]" in done.stderr) == (1, True)
+    # 3. The wrapped keys of that image are in no file that is left.
+    left = b"\0".join([*everything_below(person.home), *everything_below(person.folder / "nas")])
+    import sqlite3  # noqa: PLC0415
+
+    with sqlite3.connect(person.folder / "before-home" / "pleura.db") as before:
+        (dek,) = before.execute("select wrapped_dek from images where id = ?", (gone,)).fetchone()
+        keks = [row[0] for row in before.execute("select wrapped_kek from patient_keys")]
+    before.close()
+    assert [key for key in [dek, *keks] if key in left] == []
+    # 4. The receipt proves it to anybody.
+    checked = answer(person, "verify", "receipt.json")
+    assert (checked["valid"], checked["subject"], checked["images"]) == (True, gone, 1)
+    answer(person, "backup", "create", "nas")
+    answer(person, "backup", "verify", "nas")
+    assert sound(person)
+
+
+def test_a_changed_receipt_is_refused_at_the_terminal(person: Person) -> None:
+    gone = images(person)[0]
+    answer(person, "erase", gone, "--yes", "--receipt", "receipt.json", "-o", "sheet.pdf")
+    receipt = json.loads((person.folder / "receipt.json").read_text())
+    (person.folder / "receipt.json").write_text(json.dumps({**receipt, "index": receipt["index"] - 1}))
+
+    done = person.types("verify", "receipt.json", "--json")
+
+    assert (done.returncode, json.loads(done.stdout)["valid"]) == (1, False)
+
+
+def test_two_people_erase_and_one_alone_cannot(person: Person) -> None:
+    gone = images(person)[0]
+    assert person.types("rule", "set", "erasure-approvals", "2").returncode == 0
+    write(person, "bob", "bob has a long password")
+    assert person.types("people", "add", "bob", "--password-file", "bob").returncode == 0
+
+    asked = answer(person, "erase", gone)
+    assert asked["status"] == "waiting"
+    write(person, "wrong", "bob has another password")
+    refused = person.types("erase", gone, "--approve", "bob", "--password-file", "wrong", "--yes")
+    assert (refused.returncode, "[wrong-password]" in refused.stderr) == (3, True)
+    assert gone in images(person)
+    done = person.types("erase", gone, "--approve", "bob", "--password-file", "bob", "--yes")
+
+    assert done.returncode == 0, done.stderr
+    assert gone not in images(person)
+
+
+def test_a_hospital_is_told_why_it_cannot_erase_and_what_it_can_do(person: Person) -> None:
+    kept = images(person)[0]
+    assert person.types("rule", "set", "custody", "inpatient").returncode == 0
+
+    refused = person.types("erase", kept, "--yes")
+    assert (refused.returncode, "[retention-runs]" in refused.stderr) == (3, True)
+    assert person.types("restrict", kept).returncode == 0
+    copied = person.types("copy", kept, "--to", "X", "--purpose", "y", "-o", "c.png")
+    assert (copied.returncode, "[processing-restricted]" in copied.stderr) == (3, True)
+    assert not (person.folder / "c.png").exists()
+    assert person.types("restrict", kept, "--lift").returncode == 0
+    assert person.types("copy", kept, "--to", "X", "--purpose", "y", "-o", "c.png").returncode == 0
+
+
+def test_what_a_cut_import_left_is_swept_by_the_doctor(person: Person) -> None:
+    orphan = person.home / "objects" / "img-000000000000"
+    orphan.mkdir()
+    (orphan / "original").write_bytes(os.urandom(100))
+    (orphan / ".0123456789abcdef").write_bytes(os.urandom(100))
+    (person.home / "scratch").mkdir(exist_ok=True)
+    (person.home / "scratch" / "plain.dcm").write_bytes(b"left")
+    answer(person, "backup", "create", "nas")
+    answer(person, "backup", "verify", "nas")
+    assert not sound(person)
+
+    done = person.types("doctor", "--repair")
+
+    assert "removed 1 objects" in done.stdout
+    assert not orphan.exists()
+    assert not (person.home / "scratch").exists()
+    assert sound(person)
+
+
+# PostgreSQL
+
+
+@pytest.mark.skipif(postgres_programs() is None, reason="postgresql is not installed")
+def test_an_installation_moves_to_postgresql_and_back(person: Person) -> None:
+    before = images(person)
+    with postgres_server() as sockets:
+        url = fresh_database(sockets, f"move_{secrets.token_hex(4)}")
+
+        moved = answer(person, "move", "--to", url)
+
+        assert moved["rows"]["images"] == 4  # type: ignore[index]
+        assert not (person.home / "pleura.db").exists()
+        assert images(person) == before
+        assert [line["status"] for line in person.lines("import", "films")] == ["duplicate"] * 4
+        assert answer(person, "key", "rotate", "-o", "s.pdf")["epoch"] == 2
+        answer(person, "backup", "create", "nas")
+        assert answer(person, "backup", "verify", "nas")["whole"] is True
+        assert answer(person, "erase", before[0], "--yes")["status"] == "erased"
+        again = person.types("move", "--to", url)
+        assert "[database-occupied]" in again.stderr
+        assert answer(person, "move", "--to", "home")["rows"]["images"] == 3  # type: ignore[index]
+    assert images(person) == before[1:]
+
+
+@pytest.mark.skipif(postgres_programs() is None, reason="postgresql is not installed")
+def test_a_new_home_can_use_postgresql_from_the_start(tmp_path: Path) -> None:
+    with postgres_server() as sockets:
+        url = fresh_database(sockets, "fresh")
+        (tmp_path / "passphrase").write_text("a long walk by the river\n")
+        (tmp_path / "password").write_text("twelve quiet herons wade\n")
+        person = Person(tmp_path, tmp_path / "home")
+        done = person.types("init", "--password-file", "password", "--database", url)
+        assert done.returncode == 0, done.stderr
+        write_films(tmp_path / "films")
+        assert person.types("import", "films").returncode == 0
+        assert len(images(person)) == 3
+    gone = person.types("images")
+    assert (gone.returncode, "[database-unreachable]" in gone.stderr) == (4, True)
+
+
+@pytest.mark.parametrize("url", ["mysql://x/y", "postgresql://me:secret@host/db", "pleura.db"])
+def test_a_url_that_cannot_be_used_is_refused_without_repeating_it(person: Person, url: str) -> None:
+    done = person.types("move", "--to", url)
+
+    assert (done.returncode, "[bad-database-url]" in done.stderr) == (1, True)
+    assert "secret" not in done.stderr
