@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
-import shutil
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +59,7 @@ LEDGER_ORIGIN_PREFIX = "pleura.ledger/"
 __all__ = [
     "Founding",
     "House",
+    "Restored",
     "Source",
     "found_house",
     "is_founded",
@@ -94,8 +94,8 @@ class House:
     erasure: Erasure
     depots: Depots
     doctor: Doctor
-    scratch: Path
-    """A private folder for files that a command needs for as long as it runs."""
+    workspace: Callable[[], AbstractContextManager[Path]]
+    """A private folder in the home for as long as a block runs; what a crash leaves there, doctor sweeps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,7 +268,7 @@ def new_holder(passphrase: str, token: TokenKey | None) -> Iterator[tuple[RootHo
         yield TokenHolder(hsm, token.label), token
 
 
-def _new_holder(facts: Founding) -> contextlib.AbstractContextManager[tuple[RootHolder, Argon2id | TokenKey]]:
+def _new_holder(facts: Founding) -> AbstractContextManager[tuple[RootHolder, Argon2id | TokenKey]]:
     return new_holder(facts.passphrase, facts.token)
 
 
@@ -358,7 +358,7 @@ def _wire(
             machine=Machine(home),
             bucket_facts=depots.bucket_facts,
         ),
-        scratch=home.scratch,
+        workspace=home.workspace,
     )
 
 
@@ -370,16 +370,12 @@ def _connect(place: Place) -> ObjectStore:
 
 @contextlib.contextmanager
 def _rehearsal(home: Home, pieces: Iterable[memoryview]) -> Iterator[Records]:
-    """A throw-away database in the scratch folder, filled from a snapshot."""
-    folder = home.scratch / secrets.token_hex(8)
-    folder.mkdir(parents=True, mode=0o700)
-    try:
+    """A throw-away database in the home, filled from a snapshot."""
+    with home.workspace() as folder:
         url = f"sqlite:///{folder / 'rehearsal.db'}"
         fill(url, pieces)
         with contextlib.closing(Database(url)) as records:
             yield records
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _ledger(keyring: Keyring, clock: Clock) -> Ledger:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pleura.domain.tracing import Verdict
 from pleura.entrypoints.cli import images
+from pleura.entrypoints.cli.vault import key, replica, verify
 from pleura.entrypoints.demo import command as demo
 from pleura.entrypoints.demo.report import ATTACK_NAMES
 
@@ -26,11 +27,12 @@ def messages() -> set[str]:
 
 def _in_tables() -> set[str]:
     """Texts that are chosen from a table when they are shown."""
-    facts = {name.replace("_", " ") for name in images.FACTS}
+    shown = (*images.FACTS, *key.FACTS, *verify.FACTS)
+    facts = {name.replace("_", " ") for name in shown} | {"backup", "replica", "passed", "erased"}
     statuses = {"stored", "duplicate", "refused"}
     verdicts = {verdict.value for verdict in Verdict}
     headings = {*images.HEADINGS, *demo.HEADINGS} - {""}
-    return facts | statuses | verdicts | headings | set(ATTACK_NAMES.values())
+    return facts | statuses | verdicts | headings | {*ATTACK_NAMES.values(), *replica.QUESTIONS.values()}
 
 
 def _in_source(path: Path) -> Iterator[str]:
@@ -53,12 +55,21 @@ def _in_call(call: ast.Call) -> Iterator[str]:
         yield from (_text(part) for part in call.args[1:3] if not isinstance(part, ast.Attribute))
     if name in {"say", "_said"} and call.args and isinstance(call.args[0], ast.Constant):
         yield _text(call.args[0])
+    if name in {"_well", "_ill"}:
+        # A repair that is a command is the same in every language.
+        texts = [_text(part) for part in call.args[1:] if isinstance(part, ast.Constant)]
+        yield from (text for text in texts if not text.startswith(("pleura ", "apt-get ", "chmod ")))
     if name in {"Option", "Argument", "Typer"}:
         yield from (_text(keyword.value) for keyword in call.keywords if keyword.arg == "help")
 
 
 def _command_help(function: ast.FunctionDef) -> Iterator[str]:
-    if function.name in {"command", "list_command", "show_command", "show", "verify"}:
+    registered = [
+        decorator
+        for decorator in function.decorator_list
+        if isinstance(decorator, ast.Call) and getattr(decorator.func, "attr", "") == "command"
+    ]
+    if registered or function.name in {"command", "list_command", "show_command", "erase", "restrict"}:
         yield ast.get_docstring(function) or ""
 
 

@@ -96,8 +96,12 @@ class Doctor:
         found = f"{free / 1e9:.1f}"
         if free >= LEAST_FREE:
             return _well("space", "{gigabytes} GB are free", gigabytes=found)
-        repair = "free some space on the disk of the home"
-        return _ill("space", "only {gigabytes} GB are free", repair, gigabytes=found)
+        return _ill(
+            "space",
+            "only {gigabytes} GB are free",
+            "free some space on the disk of the home",
+            gigabytes=found,
+        )
 
     def _engine(self) -> Check:
         chosen = engine(Algorithm.SM4_GCM)
@@ -233,8 +237,9 @@ class Doctor:
         return _ill(
             name,
             "{warnings}",
-            f"settle it with the provider, then: pleura replica checklist {depot.name}",
+            "settle it with the provider, then: pleura replica checklist {depot}",
             warnings=" ".join(warnings),
+            depot=depot.name,
         )
 
     def _today(self) -> date:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -97,6 +98,20 @@ class Home:
                 sync_folder(self.path)
         except OSError as error:
             raise _not_writable(self.path) from error
+
+    @contextlib.contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """A private folder in the scratch folder, gone with all its files when the block ends."""
+        folder = self.scratch / secrets.token_hex(8)
+        try:
+            self.scratch.mkdir(mode=0o700, exist_ok=True)
+            folder.mkdir(mode=0o700)
+        except OSError as error:
+            raise _not_writable(self.path) from error
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     @contextlib.contextmanager
     def lock(self, *, alone: bool) -> Iterator[None]:

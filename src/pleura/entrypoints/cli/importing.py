@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -44,8 +43,8 @@ def command(
 ) -> None:
     """Check, seal and record every film below the given paths; safe to interrupt and to run again."""
     counts = {"stored": 0, "duplicate": 0, "refused": 0}
-    with opened() as (house, say), tempfile.TemporaryDirectory(prefix="pleura-unpacked-") as scratch:
-        films = films_below(paths, house, Path(scratch))
+    with opened() as (house, say), house.workspace() as scratch:
+        films = films_below(paths, house, scratch)
         for path, arrival in _receive_all(house, films, read_details(details), say):
             counts[arrival.status] += 1
             _report(path, arrival, say, as_json=as_json)

@@ -22,8 +22,8 @@ from litestar.template.config import TemplateConfig
 
 from pleura.domain.errors import BadInput, EnvironmentFault, NotFound, PleuraError, Refused
 from pleura.entrypoints.language import LANGUAGES
-from pleura.entrypoints.web import entrance, studies, tracing
 from pleura.entrypoints.web.desk import Desk
+from pleura.entrypoints.web.pages import entrance, studies, tracing, vault
 from pleura.entrypoints.web.view import LANGUAGE_COOKIE, page, texts
 
 _HERE: Final = Path(__file__).parent
@@ -66,6 +66,7 @@ def build_app(desk: Desk, hosts: list[str]) -> Litestar:
             *entrance.ROUTES,
             *studies.ROUTES,
             *tracing.ROUTES,
+            *vault.ROUTES,
             create_static_files_router("/static", [_HERE / "static"], opt={"public": True}),
         ],
         state=State({"desk": desk}),

@@ -12,6 +12,7 @@ from typing import Final
 
 from pleura.bootstrap import House, open_house
 from pleura.domain.errors import EnvironmentFault, Refused
+from pleura.entrypoints.web.caretaker import Caretaker
 from pleura.settings import Settings
 
 _MOST_PICTURES: Final = 24
@@ -98,7 +99,11 @@ class Desk:
 
     def open(self, passphrase: str) -> None:
         """Open the house; raises EnvironmentFault."""
-        self._house = self._open.enter_context(open_house(self.settings, lambda: passphrase))
+        house = self._open.enter_context(open_house(self.settings, lambda: passphrase))
+        caretaker = Caretaker(house)
+        caretaker.start()
+        self._open.callback(caretaker.stop)
+        self._house = house
 
     def close(self) -> None:
         """Close the house."""

@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, BinaryIO, Final
 
 import typer
 
@@ -23,6 +23,8 @@ from pleura.settings import Settings
 
 app = typer.Typer(help="Show, rotate, hand over and recover the root key.", no_args_is_help=True)
 
+FACTS: Final = ("epoch", "rotating", "holder", "token", "ledger_key")
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 SheetFile = Annotated[
     Path, typer.Option("-o", "--output", help="PDF to write the recovery sheet to; must not exist.")
@@ -37,13 +39,14 @@ def show(*, as_json: AsJson = False) -> None:
     """Show epoch and holder of the root key; never a key."""
     with opened() as (house, say):
         kind = holder_of(house.keys.root_file.read())
-        facts = {
-            "epoch": house.keys.keyring.root.epoch,
-            "rotating": len(house.keys.keyring.root.epochs) > 1,
-            "holder": "passphrase" if isinstance(kind, Argon2id) else "token",
-            "token": "" if isinstance(kind, Argon2id) else kind.token,
-            "ledger_key": house.ledger_key.hex(),
-        }
+        values = (
+            house.keys.keyring.root.epoch,
+            len(house.keys.keyring.root.epochs) > 1,
+            "passphrase" if isinstance(kind, Argon2id) else "token",
+            "" if isinstance(kind, Argon2id) else kind.token,
+            house.ledger_key.hex(),
+        )
+    facts = dict(zip(FACTS, values, strict=True))
     if as_json:
         print_json(facts)
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 import typer
@@ -24,7 +24,7 @@ ChecklistFile = Annotated[
     Path | None, typer.Option("--checklist", help="JSON file with the answers; else they are asked for.")
 ]
 
-_QUESTIONS = {
+QUESTIONS: Final = {
     "provider": "provider",
     "region": "region of the store",
     "mlps_level": "MLPS level (等保) of the store",
@@ -108,5 +108,5 @@ def _answers(file: Path | None, say: Texts) -> CloudChecklist:
 
 
 def _asked(name: str, say: Texts) -> str:
-    answer = str(typer.prompt(say(_QUESTIONS[name])))
+    answer = str(typer.prompt(say(QUESTIONS[name])))
     return {"yes": "true", "no": "false", "是": "true", "否": "false"}.get(answer.strip().lower(), answer)

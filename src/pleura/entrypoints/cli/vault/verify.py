@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -13,6 +13,9 @@ from pleura.entrypoints.language import Texts
 from pleura.entrypoints.output import print_json
 from pleura.ledger.receipt import verify_receipt
 from pleura.settings import Settings
+
+FACTS: Final = ("kind", "at", "index", "public_key", "subject", "images", "copies", "root_epoch", "request")
+"""What a receipt of an erasure says, as it is shown."""
 
 
 def command(

@@ -15,7 +15,7 @@ from litestar.response import Template
 from pleura.domain.errors import BadInput
 from pleura.entrypoints.trace_view import trace_lines, trace_picture
 from pleura.entrypoints.web.desk import Picture
-from pleura.entrypoints.web.uploads import kept
+from pleura.entrypoints.web.pages.uploads import kept
 from pleura.entrypoints.web.view import AnyRequest, desk, page, signed_in, texts
 
 Upload = Annotated[dict[str, Any], Body(media_type=RequestEncodingType.MULTI_PART)]

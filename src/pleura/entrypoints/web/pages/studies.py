@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 from litestar import Response, get, post
 from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
 from litestar.exceptions import NotFoundException
-from litestar.params import Body, FromPath
-from litestar.response import Template
+from litestar.params import Body, FromPath, FromQuery
+from litestar.response import Redirect, Template
 
 from pleura.domain.images import Image
 from pleura.entrypoints.intake import unpacked
 from pleura.entrypoints.web.desk import Picture
-from pleura.entrypoints.web.entrance import FormBody
-from pleura.entrypoints.web.uploads import kept
+from pleura.entrypoints.web.pages.entrance import FormBody
+from pleura.entrypoints.web.pages.uploads import kept
 from pleura.entrypoints.web.view import AnyRequest, desk, page, signed_in, texts
 from pleura.prevent.copies import CopyRequest
+
+PAGE: Final = 50
+"""Images on one page of the list."""
 
 VIEWING: Final = "view in the browser"
 
@@ -30,9 +31,30 @@ Uploads = Annotated[dict[str, Any], Body(media_type=RequestEncodingType.MULTI_PA
 
 
 @get("/studies", sync_to_thread=True)
-def list_studies(request: AnyRequest) -> Template:
-    """All studies, newest first, each with its images."""
-    return page(request, "studies.html", {"studies": _by_study(desk(request).house.vault.images())})
+def list_studies(
+    request: AnyRequest, before: FromQuery[str | None] = None, patient: FromQuery[str | None] = None
+) -> Template:
+    """One page of studies, newest first, each with its images; of one patient, or of all."""
+    images = desk(request).house.vault.page(PAGE + 1, before=before, patient=patient)
+    shown = images[:PAGE]
+    facts = {
+        "studies": _by_study(shown),
+        "patient": patient,
+        "older": shown[-1].id if len(images) > PAGE else None,
+        "searched": None,
+    }
+    return page(request, "studies.html", facts)
+
+
+@post("/find", status_code=200, sync_to_thread=True)
+def find_patient(request: AnyRequest, data: FormBody) -> Template | Redirect:
+    """The images of the patient with that ID: it comes in the body of the request and is in no address."""
+    house = desk(request).house
+    patient = house.vault.patient_called(data.get("patient_id", ""), data.get("issuer", ""))
+    if patient is None:
+        facts: dict[str, object] = {"studies": [], "patient": None, "older": None, "searched": True}
+        return page(request, "studies.html", facts)
+    return Redirect(f"/studies?patient={patient}")
 
 
 @get("/images/{image:str}", sync_to_thread=True)
@@ -98,9 +120,9 @@ def import_films(request: AnyRequest, data: Uploads) -> Template:
     ]
     say, actor = texts(request), f"web:{signed_in(request)}"
     arrivals = []
-    with tempfile.TemporaryDirectory(prefix="pleura-upload-") as folder:
+    with desk(request).house.workspace() as folder:
         for upload in uploads:
-            file = kept(upload, Path(folder))
+            file = kept(upload, folder)
             for path in unpacked(file, desk(request).house, file.with_suffix(".unpacked")):
                 arrival = desk(request).house.arrivals.receive(path, actor=actor)
                 reason = say.error(arrival.refusal) if arrival.refusal else None
@@ -109,10 +131,19 @@ def import_films(request: AnyRequest, data: Uploads) -> Template:
 
 
 def _by_study(images: list[Image]) -> list[list[Image]]:
+    """*images*, newest first, by study in the order of their newest image."""
     studies: dict[str, list[Image]] = {}
     for image in images:
         studies.setdefault(image.study, []).append(image)
-    return list(reversed(studies.values()))
+    return list(studies.values())
 
 
-ROUTES: Final[list[Any]] = [list_studies, show_image, fetch_picture, make_copy, import_form, import_films]
+ROUTES: Final[list[Any]] = [
+    list_studies,
+    find_patient,
+    show_image,
+    fetch_picture,
+    make_copy,
+    import_form,
+    import_films,
+]

@@ -1,0 +1,62 @@
+"""What a running server does by itself: fill every depot each day, test a restore each month."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import datetime, timedelta
+from typing import Final
+
+from pleura.bootstrap import House
+from pleura.domain.errors import PleuraError
+from pleura.domain.installation import Depot
+
+FILL_EVERY: Final = timedelta(days=1)
+TEST_EVERY: Final = timedelta(days=30)
+_LOOK_SECONDS: Final = 600.0
+_ACTOR: Final = "caretaker"
+
+_log = logging.getLogger("pleura.caretaker")
+
+
+def due(depot: Depot, now: datetime) -> tuple[str, ...]:
+    """What a depot waits for: ``sync``, ``test``, both or nothing."""
+    found = []
+    if depot.synced_at is None or now - depot.synced_at >= FILL_EVERY:
+        found.append("sync")
+    if depot.tested_at is None or now - depot.tested_at >= TEST_EVERY:
+        found.append("test")
+    return tuple(found)
+
+
+def look_after(house: House) -> None:
+    """Do everything that is due; a fault is logged by its code, shown by the doctor, and tried again."""
+    for depot in house.depots.all():
+        for act in due(depot, house.clock.now()):
+            try:
+                getattr(house.depots, act)(depot.name, actor=_ACTOR)
+            except PleuraError as fault:
+                _log.warning("%s of %s: %s", act, depot.name, fault.code)
+
+
+class Caretaker:
+    """A thread that looks after one house until it is told to stop."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="caretaker", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look, now and every ten minutes."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Return when no work is under way any more."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while not self._stopped.is_set():
+            look_after(self._house)
+            self._stopped.wait(_LOOK_SECONDS)
