@@ -1,4 +1,4 @@
-"""A replica in a real Ceph RADOS Gateway: sealed twice, create-only, streamed, verified by our own digests."""
+"""A replica in a real Ceph RADOS Gateway: sealed twice, create-only, streamed, checked by our digests."""
 
 from __future__ import annotations
 
@@ -210,60 +210,66 @@ def person(tmp_path: Path, place: BucketPlace) -> Person:
     return person
 
 
-def test_a_replica_is_filled_checked_emptied_and_restored_from(
+def add_replica(person: Person) -> None:
+    files = ["--bucket-file", "bucket.json", "--checklist", "checklist.json"]
+    added = person.types("replica", "add", "cloud", *files)
+    assert added.returncode == 0, added.stderr
+
+
+def keys_of_boxes(gateway: Gateway, place: BucketPlace) -> list[str]:
+    listed = gateway.client().list_objects_v2(Bucket=place.bucket).get("Contents", [])
+    return sorted(entry["Key"] for entry in listed if "/objects/" in entry["Key"])
+
+
+def test_a_replica_is_filled_once_and_what_the_store_loses_or_changes_is_found(
     person: Person, gateway: Gateway, place: BucketPlace
 ) -> None:
-    added = person.types(
-        "replica", "add", "cloud", "--bucket-file", "bucket.json", "--checklist", "checklist.json"
-    )
-    assert added.returncode == 0, added.stderr
-    (person.folder / "bucket.json").rename(person.folder / "kept.json")
-
+    add_replica(person)
     (done,) = person.lines("replica", "sync", "cloud")
-    assert (done["objects"], done["added"]) == (6, 6)
     (again,) = person.lines("replica", "sync", "cloud")
-    assert again["added"] == 0
+    assert (done["objects"], done["added"], again["added"]) == (6, 6, 0)
     assert person.types("replica", "status").returncode == 0
     assert person.types("replica", "verify", "cloud", "--all").returncode == 0
 
-    # The store loses one object and changes another.
-    client = gateway.client()
-    keys = [entry["Key"] for entry in client.list_objects_v2(Bucket=place.bucket)["Contents"]]
-    boxes = sorted(key for key in keys if "/objects/" in key)
-    client.delete_object(Bucket=place.bucket, Key=boxes[0])
-    content = bytearray(client.get_object(Bucket=place.bucket, Key=boxes[1])["Body"].read())
+    client, (lost, changed, *_) = gateway.client(), keys_of_boxes(gateway, place)
+    client.delete_object(Bucket=place.bucket, Key=lost)
+    content = bytearray(client.get_object(Bucket=place.bucket, Key=changed)["Body"].read())
     content[len(content) // 2] ^= 1
-    client.put_object(Bucket=place.bucket, Key=boxes[1], Body=bytes(content))
+    client.put_object(Bucket=place.bucket, Key=changed, Body=bytes(content))
+
     broken = person.types("replica", "verify", "cloud", "--all", "--json")
     found = json.loads(broken.stdout.splitlines()[-1])
     assert (broken.returncode, len(found["missing"]), len(found["damaged"])) == (1, 1, 1)
     assert person.types("replica", "status").returncode == 1
-    client.delete_object(Bucket=place.bucket, Key=boxes[1])
+    client.delete_object(Bucket=place.bucket, Key=changed)
     (healed,) = person.lines("replica", "sync", "cloud")
     assert healed["added"] == 2
     assert person.types("replica", "verify", "cloud", "--all").returncode == 0
 
-    # The home is lost: everything comes back from the cloud and the recovery sheet.
+
+def test_a_lost_home_comes_back_from_the_cloud_and_what_is_erased_goes_from_it(
+    person: Person, gateway: Gateway, place: BucketPlace
+) -> None:
+    add_replica(person)
     (sheet,) = person.lines("key", "sheet", "-o", "sheet.pdf")
     person.lines("replica", "sync", "cloud")
     (person.folder / "code").write_text(str(sheet["recovery_code"]))
-    images = [line["image"] for line in person.lines("images")]
+    images = [str(line["image"]) for line in person.lines("images")]
     shutil.rmtree(person.home)
-    back = person.types(
-        "backup", "restore", "--bucket-file", "kept.json", "--code-file", "code", "--new-file", "passphrase"
-    )
+
+    secrets = ["--code-file", "code", "--new-file", "passphrase"]
+    back = person.types("backup", "restore", "--bucket-file", "bucket.json", *secrets)
+
     assert back.returncode == 0, back.stderr
     assert [line["image"] for line in person.lines("images")] == images
-
-    # One study is lost here and fetched; one image is erased, and its boxes go from the cloud too.
-    shutil.rmtree(person.home / "objects" / str(images[0]))
-    (fetched,) = person.lines("replica", "fetch", "cloud", str(images[0]))
+    shutil.rmtree(person.home / "objects" / images[0])
+    (fetched,) = person.lines("replica", "fetch", "cloud", images[0])
     assert fetched["objects"] == 2
-    (erased,) = person.lines("erase", str(images[0]), "--yes")
+    (erased,) = person.lines("erase", images[0], "--yes")
     assert erased["depots"] == {"cloud": "erased"}
-    keys = [entry["Key"] for entry in client.list_objects_v2(Bucket=place.bucket)["Contents"]]
-    assert len([key for key in keys if "/objects/" in key]) == 4
-    assert not [name for name in images if any(str(name) in key for key in keys)]
+    left = keys_of_boxes(gateway, place)
+    assert len(left) == 4
+    assert not [name for name in images if any(name in key for key in left)]
 
 
 def test_a_replica_warns_of_what_the_store_contradicts(person: Person, gateway: Gateway) -> None:

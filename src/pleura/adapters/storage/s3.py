@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 _PART: Final = 8 << 20
 """Bytes of one part of an upload; two parts at most are in memory."""
 _PARTS_AT_ONCE: Final = 2
-_READ_AHEAD: Final = 1 << 20
+_READ_AHEAD: Final = 4 << 20
+"""Bytes asked for at once: a request costs tens of milliseconds however little it brings."""
 _TIMEOUT: Final = timedelta(seconds=60)
 _CONNECT_TIMEOUT: Final = timedelta(seconds=10)
 _RETRIES: Final = 3
@@ -213,6 +214,10 @@ class _Ranges(io.RawIOBase):
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         self._at = max(0, base + offset)
         return self._at
+
+    def readall(self) -> bytes:
+        """Everything from here on, in requests as large as reading ahead allows."""
+        return b"".join(iter(lambda: self.read(_READ_AHEAD), b""))
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # what BufferedReader gives
         """The number of bytes read, 0 at the end; raises EnvironmentFault."""
