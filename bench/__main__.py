@@ -1,4 +1,4 @@
-"""All benches in turn; name some to run only these: ``python -m bench [seal marking tracing]``."""
+"""All benches in turn; name some to run only these: ``python -m bench [seal vault catalogue marking tracing]``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-BENCHES = ("seal", "marking", "tracing")
+BENCHES = ("seal", "vault", "catalogue", "marking", "tracing")
 
 for name in sys.argv[1:] or BENCHES:
     print(f"\n## {name}: `python -m bench.{name}`\n", flush=True)

@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests import second_reader
 
 from pleura.crypto.container import CHUNK, seal
 from pleura.crypto.engines import Algorithm
-from tests import second_reader
 
 SCRIPT = Path(second_reader.__file__)
 VECTORS = Path(__file__).parents[2] / "vectors" / "sealed-object"

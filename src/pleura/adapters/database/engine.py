@@ -54,6 +54,14 @@ def open_snapshot_engine(url: str) -> Engine:
     return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
+def open_bare_engine(url: str) -> Engine:
+    """An engine without transactions, for what must stand outside of any."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare)
+    return engine
+
+
 def database_file(url: str) -> Path | None:
     """The file behind *url*, or None for a database server."""
     parsed = make_url(url)

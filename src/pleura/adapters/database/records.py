@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -14,6 +13,7 @@ from pleura.adapters.database.catalogue import SqlCatalogue
 from pleura.adapters.database.engine import (
     database_faults,
     database_file,
+    open_bare_engine,
     open_engine,
     open_snapshot_engine,
     require_file,
@@ -88,30 +88,29 @@ class Database:
         PostgreSQL: dead rows are removed; its own log keeps them until it is recycled.
         """
         require_file(self._url)
+        statements = [f'VACUUM "{table.name}"' for table in metadata.sorted_tables]
         if self._engine.dialect.name == "sqlite":
-            self._empty_log()
-            return
-        with database_faults(), self._engine.connect() as connection:
-            bare = connection.execution_options(isolation_level="AUTOCOMMIT")
-            for table in metadata.sorted_tables:
-                bare.exec_driver_sql(f'VACUUM "{table.name}"')
-
-    def _empty_log(self) -> None:
-        # Below SQLAlchemy, because a checkpoint must stand outside of any transaction.
-        connection = self._engine.raw_connection()
-        try:
-            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        finally:
-            connection.close()
+            statements = ["PRAGMA wal_checkpoint(TRUNCATE)"]
+        self._outside_transactions(statements)
 
     def fault(self) -> str:
-        """What the database says is wrong with itself, in its own words; empty when nothing is."""
-        file = database_file(self._url)
-        if file is None:
-            return "" if current(self._url) == head() else "schema"
-        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
-            found = connection.execute("PRAGMA quick_check(1)").fetchone()
-        return "" if found == ("ok",) else "damaged"
+        """One word for what is wrong with the database; empty when nothing is."""
+        if current(self._url) != head():
+            return "schema"
+        if self._engine.dialect.name != "sqlite":
+            return ""
+        found = self._outside_transactions(["PRAGMA quick_check(1)"])
+        return "" if found == ["ok"] else "damaged"
+
+    def _outside_transactions(self, statements: Iterable[str]) -> list[object]:
+        """The first value that each statement gives."""
+        engine = open_bare_engine(self._url)
+        try:
+            with database_faults(), engine.connect() as connection:
+                results = [connection.exec_driver_sql(statement) for statement in statements]
+                return [row[0] for result in results if result.returns_rows for row in result]
+        finally:
+            engine.dispose()
 
     def close(self) -> None:
         """Close every connection."""

@@ -73,9 +73,10 @@ class FolderObjects:
 
     def names(self) -> Iterator[str]:
         """The name of every stored object; unfinished ones have none."""
-        for path in self._root.rglob("*"):
-            if path.is_file() and not path.name.startswith("."):
-                yield path.relative_to(self._root).as_posix()
+        with _faults(self._root):
+            found = [path for path in _files(self._root) if not path.name.startswith(".")]
+        for path in found:
+            yield path.relative_to(self._root).as_posix()
 
     def delete(self, name: str) -> None:
         """Remove the object durably, and its folder when that is empty; an unknown name is no error."""
@@ -92,7 +93,8 @@ class FolderObjects:
 
     def unfinished(self) -> list[Path]:
         """Files that a crash left without a name: they hold nothing that was ever answered as stored."""
-        return [path for path in self._root.rglob(".*") if path.is_file()]
+        with _faults(self._root):
+            return [path for path in _files(self._root) if path.name.startswith(".")]
 
     def _path(self, name: str) -> Path:
         return self._root / checked_name(name)
@@ -105,6 +107,16 @@ class FolderObjects:
             self._make_folder(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
         sync_folder(folder.parent)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Every file below *folder*; a folder that cannot be read is an error, not an empty one."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(Path(entry.path))
+            else:
+                yield Path(entry.path)
 
 
 def checked_name(name: str) -> str:
