@@ -50,7 +50,9 @@ class Replay:
         """The digests of every content that was synced or is there now in a file that had that name once."""
         for number in self.disk.files:
             self._note(number)
-        return {path: set.union(*(self._synced[each] for each in files)) for path, files in self._named.items()}
+        return {
+            path: set.union(*(self._synced[each] for each in files)) for path, files in self._named.items()
+        }
 
     def _opened(self, call: Call) -> bool:
         path, flags = call.paths()[-1].relative_to(self._folder), call.arguments[2].split("|")

@@ -35,10 +35,33 @@ HUNG: Final = 1000
 _PR_SET_PTRACER: Final = 0x59616D61  # prctl(2), Yama
 _PR_SET_PTRACER_ANY: Final = -1
 
-_CALLS: Final = (
-    "openat read pread64 lseek write pwrite64 writev pwritev ftruncate fallocate fsync fdatasync sync_file_range "
-    "link linkat rename renameat renameat2 unlink unlinkat mkdir mkdirat rmdir sendfile copy_file_range"
-).split()
+_CALLS: Final = [
+    "openat",
+    "read",
+    "pread64",
+    "lseek",
+    "write",
+    "pwrite64",
+    "writev",
+    "pwritev",
+    "ftruncate",
+    "fallocate",
+    "fsync",
+    "fdatasync",
+    "sync_file_range",
+    "link",
+    "linkat",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "mkdir",
+    "mkdirat",
+    "rmdir",
+    "sendfile",
+    "copy_file_range",
+]
 
 _LINE: Final = re.compile(r"(?P<name>\w+)\((?P<arguments>.*?)\) += (?P<result>\?|-?\w+)(?P<rest>.*)")
 _STRING: Final = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')

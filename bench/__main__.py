@@ -1,4 +1,4 @@
-"""All benches in turn; name some to run only these: ``python -m bench [seal vault catalogue marking tracing]``."""
+"""All benches in turn, or those named: ``python -m bench [seal vault catalogue marking tracing]``."""
 
 from __future__ import annotations
 

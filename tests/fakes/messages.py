@@ -57,7 +57,7 @@ def _in_call(call: ast.Call) -> Iterator[str]:
         yield _text(call.args[0])
     if name in {"_well", "_ill"}:
         # A repair that is a command is the same in every language.
-        texts = [_text(part) for part in call.args[1:] if isinstance(part, ast.Constant)]
+        texts = [_text(part) for part in call.args if isinstance(part, ast.Constant)]
         yield from (text for text in texts if not text.startswith(("pleura ", "apt-get ", "chmod ")))
     if name in {"Option", "Argument", "Typer"}:
         yield from (_text(keyword.value) for keyword in call.keywords if keyword.arg == "help")

@@ -40,6 +40,7 @@ pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is missi
 class Site:
     address: str
     setup_code: str
+    home: Path
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             said = server.stdout.readline() + server.stdout.readline()
             code = re.search(r"set-up code: (\w+)", said)
             assert code, said
-            yield Site(f"http://127.0.0.1:{port}", code[1])
+            yield Site(f"http://127.0.0.1:{port}", code[1], Path(environment["PLEURA_HOME"]))
         finally:
             server.terminate()
             assert server.wait(10) == 0
@@ -190,12 +191,47 @@ def test_the_same_is_there_in_english(page: Page, tmp_path: Path) -> None:
     assert page.get_attribute("html", "lang") == "en"
 
 
-@pytest.mark.parametrize("path", ["/studies", "/import", "/trace"])
+@pytest.mark.parametrize("path", ["/studies", "/import", "/trace", "/vault"])
 def test_nothing_runs_over_the_edge_of_a_phone(page: Page, path: str) -> None:
     page.set_viewport_size({"width": 360, "height": 720})
     page.goto(path)
 
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 360
+
+
+def test_a_patient_is_found_by_id(page: Page) -> None:
+    page.set_viewport_size({"width": 1100, "height": 760})
+    page.goto("/studies")
+    page.fill("#patient_id", PATIENTS[0].patient_id)
+    page.get_by_role("button", name="find").click()
+    page.wait_for_url("**/studies?patient=pat-*")
+
+    assert page.locator(".images a").count() >= 1
+    assert PATIENTS[0].patient_id not in page.url
+
+
+def test_the_vault_page_shows_a_backup_and_its_restore_test(page: Page, site: Site, tmp_path: Path) -> None:
+    """The backup is made at a terminal while the server runs."""
+    (tmp_path / "passphrase").write_text(PASSPHRASE)
+    (tmp_path / "nas").mkdir()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PLEURA_HOME": str(site.home),
+        "PLEURA_PASSPHRASE_FILE": str(tmp_path / "passphrase"),
+    }
+    command = [sys.executable, "-m", "pleura", "backup", "create", str(tmp_path / "nas")]
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+
+    page.goto("/vault")
+    page.get_by_role("button", name="test a restore").click()
+    page.wait_for_selector("[role=status]")
+
+    assert "the snapshot restores" in page.inner_text("[role=status]")
+    switch_language(page)
+    page.goto("/vault")
+    picture(page, "web-vault-zh")
+    assert "通过" in page.inner_text("table >> nth=0")
+    switch_language(page)
 
 
 def test_the_image_page_fits_a_phone(page: Page) -> None:

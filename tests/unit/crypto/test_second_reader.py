@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from tests import second_reader
 
-from pleura.crypto.container import CHUNK, seal
+from pleura.crypto.container import CHUNK, MAGIC, _sealed, open_all, seal
 from pleura.crypto.engines import Algorithm
+from pleura.domain.errors import SealBroken
 
 SCRIPT = Path(second_reader.__file__)
 VECTORS = Path(__file__).parents[2] / "vectors" / "sealed-object"
@@ -60,6 +61,21 @@ def test_the_second_reader_follows_the_chunk_size(chunk_size: int) -> None:
     clear = os.urandom(chunk_size + 1)
 
     assert second_reader.read(sealed(clear, Algorithm.SM4_GCM, chunk_size), DEK, NAME) == clear
+
+
+@pytest.mark.parametrize(
+    ("magic", "bits"),
+    [(MAGIC, 11), (MAGIC, 23), (MAGIC[:-1] + b"\x02", 12), (b"Pleura\x00\x01", 12)],
+    ids=["chunks too small", "chunks too great", "a later version", "another magic"],
+)
+def test_both_refuse_a_header_out_of_the_table_although_all_of_it_verifies(magic: bytes, bits: int) -> None:
+    fixed = magic + bytes([Algorithm.SM4_GCM, bits]) + os.urandom(39)
+    data = b"".join(bytes(piece) for piece in _sealed(io.BytesIO(b"film"), DEK, NAME.encode(), fixed))
+
+    with pytest.raises(SealBroken):
+        open_all(io.BytesIO(data), DEK, context=NAME.encode())
+    with pytest.raises(second_reader.Refused):
+        second_reader.read(data, DEK, NAME)
 
 
 def test_the_script_gives_out_the_clear_bytes(tmp_path: Path) -> None:

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from litestar.testing import TestClient
+from tests.fakes.dicom_files import image, part10, ramp
 
 from pleura.bootstrap import Founding, found_house
+from pleura.crypto.roots.recovery import new_code, spelled
+from pleura.domain.custody.places import FolderPlace
 from pleura.domain.errors import EnvironmentFault, Refused
+from pleura.domain.installation import Depot
 from pleura.entrypoints.web.app import build_app
+from pleura.entrypoints.web.caretaker import due, look_after
 from pleura.entrypoints.web.desk import Brake, Desk, Picture, Pictures
+from pleura.entrypoints.web.pages import studies
 from pleura.entrypoints.web.server import run_server
 from pleura.settings import Settings
 
 PASSPHRASE = "a long walk by the river"
 PASSWORD = "twelve quiet herons wade"
 
-PUBLIC = {"/static", "/first-run", "/sign-in", "/language/{code}"}
+PUBLIC = {"/static", "/first-run", "/restore", "/sign-in", "/language/{code}"}
+POSTED = ("copies", "sign-out", "find", "sync", "test")
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +72,7 @@ def test_every_page_but_the_public_ones_sends_a_stranger_to_sign_in(client: Test
 
     assert len(walled) >= 7
     for path in walled:
-        method = "post" if path.endswith(("copies", "sign-out")) else "get"
+        method = "post" if path.endswith(POSTED) else "get"
         headers = {"x-csrftoken": token(client)}
         answer = client.request(
             method, path.replace("{", "").replace("}", ""), headers=headers, follow_redirects=False
@@ -141,6 +151,142 @@ def test_hostile_words_become_text(client: TestClient) -> None:
     answer = client.get("/images/<script>alert(1)<script>")
 
     assert "<script>alert" not in answer.text
+
+
+def receive(desk: Desk, folder: Path, number: int, patient: str) -> None:
+    made = image(ramp(20, 20 + number))
+    made.PatientID, made.StudyInstanceUID = patient, f"1.2.9.{number}"
+    made.SOPInstanceUID = f"1.2.9.{number}.1"
+    path = folder / f"{number}.dcm"
+    path.write_bytes(part10(made))
+    assert desk.house.arrivals.receive(path, actor="test").status == "stored"
+
+
+def test_a_patient_is_found_by_id_and_the_id_is_in_no_address(
+    client: TestClient, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, patient in enumerate(["SECRET-1", "SECRET-1", "SECRET-1", "SECRET-2"], start=10):
+        receive(desk, tmp_path, number, patient)
+    monkeypatch.setattr(studies, "PAGE", 2)
+    sign_in(client)
+
+    def find(patient_id: str) -> httpx.Response:
+        form = {"patient_id": patient_id, "_csrf_token": token(client)}
+        return client.post("/find", data=form, follow_redirects=False)
+
+    unknown = find("SECRET-3")
+    assert (unknown.status_code, "no patient with that ID" in unknown.text) == (200, True)
+    found = find(" secret-1 ")
+    where = found.headers["location"]
+    assert (found.status_code, "secret" in where.lower()) == (302, False)
+    page = client.get(where).text
+    assert page.count('href="/images/img-') == 2
+    older = re.search(r'href="(/studies\?before=[^"]+)"', page)
+    assert older is not None
+    rest = client.get(older[1].replace("&amp;", "&")).text
+    assert rest.count('href="/images/img-') == 1
+    assert "before=" not in rest
+
+
+def test_the_vault_page_shows_checks_and_tests_a_restore(
+    client: TestClient, desk: Desk, tmp_path: Path
+) -> None:
+    (tmp_path / "nas").mkdir()
+    sign_in(client)
+    assert "pleura backup create" in client.get("/vault").text
+    desk.house.depots.add("nas", "backup", FolderPlace(folder=str(tmp_path / "nas")), None, actor="test")
+
+    def press(act: str) -> str:
+        return client.post(f"/vault/nas/{act}", data={"_csrf_token": token(client)}).text
+
+    assert "there is no snapshot there" in press("test")
+    assert "objects" in press("sync")
+    assert "the snapshot restores" in press("test")
+    assert "passed" in client.get("/vault").text
+    next((tmp_path / "nas" / "snapshots").iterdir()).write_bytes(b"changed")
+    assert "does not open" in press("test")
+    assert "seal-broken" in client.get("/vault").text
+    unknown = client.post("/vault/other/sync", data={"_csrf_token": token(client)}).text
+    assert "no backup or replica" in unknown
+
+
+@pytest.mark.parametrize(
+    ("synced", "tested", "waits_for"),
+    [
+        (None, None, ("sync", "test")),
+        (timedelta(hours=23), timedelta(days=29), ()),
+        (timedelta(days=1), timedelta(days=29), ("sync",)),
+        (timedelta(hours=1), timedelta(days=30), ("test",)),
+    ],
+)
+def test_a_depot_is_filled_each_day_and_tested_each_month(
+    synced: timedelta | None, tested: timedelta | None, waits_for: tuple[str, ...]
+) -> None:
+    now = datetime(2026, 11, 24, tzinfo=UTC)
+    depot = Depot(
+        name="nas",
+        kind="backup",
+        sealed_place=b"",
+        checklist="",
+        synced_at=now - synced if synced else None,
+        tested_at=now - tested if tested else None,
+    )
+
+    assert due(depot, now) == waits_for
+
+
+def test_the_caretaker_does_what_is_due_and_goes_on_after_a_fault(desk: Desk, tmp_path: Path) -> None:
+    depots = desk.house.depots
+    for name in ("gone", "well"):
+        (tmp_path / name).mkdir()
+        depots.add(name, "backup", FolderPlace(folder=str(tmp_path / name)), None, actor="test")
+    (tmp_path / "gone").rmdir()
+    (tmp_path / "gone").write_text("a file where a folder was")
+
+    look_after(desk.house)
+
+    state = {depot.name: depot for depot in depots.all()}
+    assert state["gone"].synced_at is None
+    assert state["well"].synced_at is not None
+    assert (state["well"].tested_at is not None, state["well"].test_result) == (True, "")
+
+
+def test_a_home_is_restored_only_with_the_code_from_the_terminal_and_the_recovery_code(
+    desk: Desk, tmp_path: Path
+) -> None:
+    (tmp_path / "nas").mkdir()
+    desk.house.depots.add("safe", "backup", FolderPlace(folder=str(tmp_path / "nas")), None, actor="test")
+    code = spelled(desk.house.keys.reissue(actor="test"))
+    desk.house.depots.sync("safe", actor="test")
+    empty = Desk(Settings(home=tmp_path / "home"))
+    with TestClient(build_app(empty, ["testserver.local"])) as client:
+        client.headers["accept-language"] = "en"
+        right = {
+            "setup_code": empty.setup_code,
+            "folder": str(tmp_path / "nas"),
+            "recovery_code": code,
+            "passphrase": "quite another passphrase",
+            "passphrase_again": "quite another passphrase",
+        }
+        wrong = [
+            {"setup_code": "00000000"},
+            {"recovery_code": spelled(new_code())},
+            {"recovery_code": "nonsense"},
+            {"folder": str(tmp_path / "elsewhere")},
+            {"passphrase_again": "other"},
+            {"passphrase": "short", "passphrase_again": "short"},
+        ]
+        for change in wrong:
+            form = {**right, **change, "_csrf_token": token(client)}
+            answer = client.post("/restore", data=form)
+            assert (answer.status_code, empty.is_open) == (400, False), change
+            assert code not in answer.text
+            assert not (tmp_path / "home").exists()
+        empty.brake.release()
+        answer = client.post("/restore", data={**right, "_csrf_token": token(client)})
+        assert (answer.status_code, empty.is_open) == (200, True), answer.text
+        assert "images are back" in answer.text
+        assert sign_in(client) == 302
 
 
 def test_a_browser_that_prefers_english_gets_english_and_the_rest_chinese(client: TestClient) -> None:

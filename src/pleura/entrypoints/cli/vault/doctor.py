@@ -35,7 +35,7 @@ def command(
             detail, fix = say(check.detail, **check.facts), say(check.fix, **check.facts)
             found.append({"name": check.name, "ok": check.ok, "detail": detail, "fix": fix})
             if not as_json:
-                print(f"{say('ok') if check.ok else say('WRONG'):6} {check.name:10} {detail}")
+                print(f"{say('ok') if check.ok else say('WRONG'):6} {say(check.name):10} {detail}")
                 if not check.ok:
                     print(f"{'':18}{say('repair')}: {fix}")
     if as_json:
