@@ -7,7 +7,8 @@ The model is that of ext4 and its kind, taken at its word and no better:
   is one transaction of the journal, whole or not there.
 - Without that, every 512-byte sector of a file is, on its own, as any write since the last sync left it:
   writes are dropped, kept, torn at a sector and reordered. The size too is any that the file had since.
-  A sector inside the size that was never written reads as zeros.
+  A sector inside the size that was never written reads as zeros. Cutting a file short is one change,
+  there or not: the journal frees the blocks and sets the size together.
 - Without that, each change of an entry is there or not, in any combination, except that changes of
   one name keep their order.
 """
@@ -37,6 +38,8 @@ class _Piece(NamedTuple):
     """The whole sector as it was afterwards."""
     size: int
     """The size of the file afterwards."""
+    cut: bool = False
+    """Whether it is not a write but everything from the size on going away."""
 
 
 class File:
@@ -58,9 +61,12 @@ class File:
     def truncate(self, size: int) -> None:
         """Cut the file to *size*, or extend it by zeros."""
         before = len(self.content)
-        del self.content[size:]
-        self.content.extend(bytes(size - len(self.content)))
-        for number in range(min(size, before) // SECTOR, -(-max(size, before) // SECTOR)):
+        if size < before:
+            del self.content[size:]
+            self._pending.append(_Piece(size // SECTOR, b"", size, cut=True))
+            return
+        self.content.extend(bytes(size - before))
+        for number in range(before // SECTOR, -(-size // SECTOR)):
             self._note(number, size)
 
     def sync(self) -> None:
@@ -102,6 +108,9 @@ class File:
         for piece in pieces:
             start = piece.number * SECTOR
             content.extend(bytes(max(0, start - len(content))))
+            if piece.cut:
+                del content[piece.size :]
+                continue
             content[start : start + SECTOR] = piece.content
         return bytes(content[:size].ljust(size, b"\0"))
 

@@ -60,7 +60,7 @@ class Outcome:
 
 
 def points(operation: str, place: Place) -> list[Point]:
-    """Every point of *operation*, for which *place* is made; raises RuntimeError when it fails without a fault."""
+    """Every point of *operation* at the new *place*; raises RuntimeError when it fails without a fault."""
     place.path.parent.mkdir()
     made = tracing.run(functools.partial(prepare, operation, place, 1), place.path.parent)
     if made.exit_code != 0:

@@ -39,9 +39,9 @@ from assurance.replay import Replay, digest
 from assurance.verdict import Violation, violations
 from assurance.workers import workers
 
-FILMS: Final = {"import": 8}
+FILMS: Final = {"import": 16, "migrate": 6, "erase": 6, "rotate": 6, "backup": 8}
 """How many films an operation has to work on, where more than one shows more."""
-STATES_AT_A_CUT: Final = 24
+STATES_AT_A_CUT: Final = 64
 BUG_STATES: Final = 200
 _SHARED_MEMORY: Final = "pleura.db-shm"
 _OBJECTS: Final = PurePath("home/objects")
@@ -70,7 +70,7 @@ class Findings:
 
 
 def record(folder: Path, operation: str, films: int, bug: str = "") -> Recording:
-    """The recording of *operation* in the new *folder*; raises RuntimeError for one that cannot be believed."""
+    """The recording of *operation* in the new *folder*; raises RuntimeError for one not to be believed."""
     folder.mkdir()
     place = Place(folder / "before")
     made = tracing.run(functools.partial(prepare, operation, place, films), folder)
