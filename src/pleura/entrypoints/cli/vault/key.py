@@ -135,6 +135,9 @@ def reserved(output: Path, split: str) -> Iterator[list[BinaryIO]]:
 
 def write_sheets(house: House, code: bytes, streams: Sequence[BinaryIO], split: str, say: Texts) -> None:
     """Write the sheet of *code*, or one sheet for each share of it."""
+    if house.font is None:
+        # A Chinese page without a Chinese font would be empty boxes.
+        say = Texts("en")
     about = About(
         home=str(Settings.from_environment(os.environ).home),
         epoch=house.keys.keyring.root.epoch,
