@@ -9,11 +9,15 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "pleura"
 
 
+NOT_ROOMS = {"__pycache__", "bootstrap"}
+"""The socket between the floors is in two files, and is no room."""
+
+
 def rooms() -> set[str]:
     return {
         path.name
         for path in PACKAGE.iterdir()
-        if path.is_dir() and any(path.rglob("*.py")) and path.name != "__pycache__"
+        if path.is_dir() and any(path.rglob("*.py")) and path.name not in NOT_ROOMS
     }
 
 

@@ -7,9 +7,19 @@ import json
 import os
 import pwd
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 from pleura.domain.errors import EnvironmentFault, PleuraError
 from pleura.entrypoints.language import Texts
@@ -32,6 +42,22 @@ def actor() -> str:
         return f"cli:{pwd.getpwuid(os.geteuid()).pw_name}"
     except KeyError:  # a container may run under a user that has no name
         return f"cli:{os.geteuid()}"
+
+
+@contextlib.contextmanager
+def bytes_moved(task: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """What to tell the number of bytes of each step: a bar on a terminal, nothing elsewhere."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        row = progress.add_task(task, total=total)
+        yield lambda size: progress.advance(row, size)
 
 
 @contextlib.contextmanager

@@ -228,6 +228,29 @@ def test_a_place_is_remembered_once_and_only_when_it_answers(house: FakeHouse, n
     assert b"/mnt/nas" not in repr(house.records.state).encode()
 
 
+def test_an_empty_place_that_was_full_is_not_filled_again(house: FakeHouse, nas: FakeObjects) -> None:
+    """The disk is not mounted: the folder it belongs in is there, and empty."""
+    house.depots.sync("nas", actor="test")
+    nas.stored.clear()
+
+    with pytest.raises(Refused, match="mount the disk"):
+        house.depots.sync("nas", actor="test")
+
+    assert nas.stored == {}
+
+
+@pytest.mark.parametrize("name", ["", "NAS", "a b", "x" * 41, "../x", "备份"])
+def test_a_name_that_cannot_stand_in_the_ledger_is_refused(house: FakeHouse, name: str) -> None:
+    with pytest.raises(BadInput, match="a-z, 0-9"):
+        house.depots.add(name, "backup", FolderPlace(folder="/mnt/x"), None, actor="test")
+
+
+@pytest.mark.parametrize("day", ["", "soon", "2027-13-01", "31.12.2027"])
+def test_a_certificate_has_a_real_last_day(day: str) -> None:
+    with pytest.raises(ValueError, match=r"isoformat|month"):
+        replace(GOOD, mlps_expires=day)
+
+
 GOOD = CloudChecklist(
     provider="Cloud",
     region="cn-north-4",

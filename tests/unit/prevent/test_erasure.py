@@ -204,6 +204,9 @@ def test_a_restricted_image_is_kept_and_not_copied_until_the_restriction_ends(
     house.rules.lift(patient, actor="test")
 
     assert copy_of(house, kept)
+    for nothing in (patient, "Dr Li", ""):
+        with pytest.raises(NotFound):
+            house.rules.lift(nothing, actor="test")
     assert house.kinds().count("restrict") == house.kinds().count("lift") == 1
 
 

@@ -69,6 +69,9 @@ class CloudChecklist:
     versioning: bool
     logging: bool
 
+    def __post_init__(self) -> None:
+        date.fromisoformat(self.mlps_expires)
+
     def warnings(self, today: date, told: BucketFacts) -> list[str]:
         """The codes of everything that should be otherwise, or that the store contradicts."""
         expires = date.fromisoformat(self.mlps_expires)

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 
 from pleura.bootstrap import House
 from pleura.domain.errors import BadInput
@@ -26,7 +16,7 @@ from pleura.domain.images import Description
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.intake import films_below
 from pleura.entrypoints.language import Texts
-from pleura.entrypoints.output import actor, print_json
+from pleura.entrypoints.output import actor, bytes_moved, print_json
 from pleura.prevent.arrivals import Arrival
 
 THREADS: Final = 2
@@ -76,7 +66,7 @@ def _receive_all(
     house: House, files: Sequence[Path], about: Description, say: Texts
 ) -> Iterator[tuple[Path, Arrival]]:
     who = actor()
-    with _progress(say("importing"), sum(file.stat().st_size for file in files)) as advance:
+    with bytes_moved(say("importing"), sum(file.stat().st_size for file in files)) as advance:
 
         def receive(file: Path) -> Arrival:
             arrival = house.arrivals.receive(file, actor=who, about=about)
@@ -107,18 +97,3 @@ def _report(path: Path, arrival: Arrival, say: Texts, *, as_json: bool) -> None:
     print(f"{say(arrival.status)}  {path}  {arrival.image or ''}".rstrip())
     if reason is not None:
         print(f"    {reason[0]}\n    {say('next step')}: {reason[1]}")
-
-
-@contextlib.contextmanager
-def _progress(task: str, total: int) -> Iterator[Callable[[int], None]]:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        row = progress.add_task(task, total=total)
-        yield lambda size: progress.advance(row, size)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pleura.domain.custody.erasure import RETENTION_YEARS, Restriction
-from pleura.domain.errors import BadInput, Refused
+from pleura.domain.errors import BadInput, NotFound, Refused
 from pleura.domain.images import Image
 from pleura.domain.ports import Catalogue, Clock, Records
 from pleura.ledger.ledger import Ledger
@@ -53,8 +53,15 @@ class Rules:
             self.ledger.append(unit.ledger, "restrict", actor, subject=subject)
 
     def lift(self, subject: str, *, actor: str) -> None:
-        """End a restriction."""
+        """End a restriction; raises NotFound."""
         with self.records.begin() as unit:
+            if unit.catalogue.restricted([subject]) is None:
+                raise NotFound(
+                    "restriction-unknown",
+                    "no restriction lies on {subject}",
+                    "name the image, study or patient that was restricted",
+                    subject=subject,
+                )
             unit.catalogue.lift(subject)
             self.ledger.append(unit.ledger, "lift", actor, subject=subject)
 

@@ -8,6 +8,7 @@ snapshot made under it along.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -39,6 +40,7 @@ from pleura.prevent.depots.snapshot import (
 from pleura.prevent.keyring import Keyring
 from pleura.prevent.vault import objects_of
 
+_NAME: Final = re.compile(r"[a-z0-9-]{1,40}")
 SNAPSHOTS_KEPT: Final = 14
 TESTED_OBJECTS: Final = 200
 """Boxes that a restore test reads whole; `verify` reads all of them."""
@@ -87,6 +89,12 @@ class Depots:
         self, name: str, kind: DepotKind, place: Place, checklist: CloudChecklist | None, *, actor: str
     ) -> None:
         """Remember a place as a depot, once it has answered; raises BadInput, EnvironmentFault."""
+        if not _NAME.fullmatch(name):
+            raise BadInput(
+                "bad-depot-name",
+                "the name of a backup or replica is 1 to 40 of a-z, 0-9 and -",
+                "choose a name such as nas or cloud-2",
+            )
         heads_of(self.connect(place))
         depot = Depot(
             name=name,
@@ -131,6 +139,7 @@ class Depots:
         """
         self._refuse_halfway()
         store = self.connect(self.place(name))
+        self._refuse_emptied(name, store)
         boxes = Boxes(store, self.keyring.depot_key)
         present, sealed_images = boxes.present(), self._images()
         added = size = 0
@@ -249,6 +258,16 @@ class Depots:
                 "rotation-unfinished",
                 "a rotation of the root key was cut, and a backup made now would not open",
                 "complete it first: pleura key rotate",
+            )
+
+    def _refuse_emptied(self, name: str, store: ObjectStore) -> None:
+        """A mount point without its disk is an empty folder, and would be filled again."""
+        if self._find(name).synced_at is not None and not heads_of(store):
+            raise Refused(
+                "depot-emptied",
+                "the place of {depot} is empty, though it was filled before",
+                "mount the disk or check the bucket; if it is lost for good, back up to another place",
+                depot=name,
             )
 
     def _images(self) -> list[SealedImage]:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from pleura.bootstrap import House, Source, refuse_occupied, restore_house
 from pleura.crypto.roots.recovery import read_code
@@ -20,7 +17,7 @@ from pleura.domain.custody.places import BucketPlace, FolderPlace, Place
 from pleura.domain.errors import BadInput, NotFound
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.language import Texts
-from pleura.entrypoints.output import actor, print_json
+from pleura.entrypoints.output import actor, bytes_moved, print_json
 from pleura.entrypoints.passphrase import new_secret, read_lines
 from pleura.settings import Settings
 
@@ -195,16 +192,6 @@ def read_bucket(file: Path) -> BucketPlace:
             "write JSON with endpoint, bucket, access_key and secret_key, see docs/commands.md",
             file=str(file),
         ) from error
-
-
-@contextlib.contextmanager
-def bytes_moved(task: str) -> Iterator[Callable[[int], None]]:
-    """A bar of bytes on a terminal, nothing elsewhere."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        row = progress.add_task(task, total=None)
-        yield lambda size: progress.advance(row, size)
 
 
 def _known(house: House, place: str) -> str | None:

@@ -1,0 +1,183 @@
+"""Homes made, recovered, brought back and moved."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from pleura.adapters.clock import SystemClock
+from pleura.adapters.database.engine import database_file
+from pleura.adapters.database.migrate import upgrade
+from pleura.adapters.database.records import Database, fill
+from pleura.adapters.database.transfer import census
+from pleura.adapters.machine import guard_memory
+from pleura.adapters.storage.home import Home, founding
+from pleura.adapters.storage.objects import FolderObjects
+from pleura.bootstrap.house import connect, ledger_of, new_holder, open_house, wired_house
+from pleura.crypto.roots.root import (
+    Argon2id,
+    adopt,
+    create,
+    hand_over,
+    new_passphrase,
+    recover,
+)
+from pleura.domain.custody.places import Place
+from pleura.domain.errors import BadInput, EnvironmentFault
+from pleura.domain.installation import TokenKey
+from pleura.domain.ports import RootHolder
+from pleura.prevent.accounts import found_administrator
+from pleura.prevent.depots.boxes import Boxes
+from pleura.prevent.depots.restore import fetch_objects, open_newest
+from pleura.prevent.keyring import found_keyring, load_keyring
+from pleura.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Founding:
+    """What a person needs to make a home."""
+
+    passphrase: str
+    """The passphrase, or the PIN of the hardware token."""
+    administrator: str
+    password: str
+    token: TokenKey | None = None
+    """The hardware token that holds the root; None for the passphrase alone."""
+    database: str = ""
+    """URL of an empty database on a server; empty for a file in the home."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a home comes back from, and what opens it there."""
+
+    place: Place
+    code: bytes
+    """The recovery code."""
+    snapshot: str = ""
+    """A snapshot other than the newest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restored:
+    """What came back from a depot."""
+
+    snapshot: str
+    made_at: str
+    images: int
+    lacking: list[str]
+    """Names of objects that the depot lacks or holds damaged."""
+
+
+def is_founded(settings: Settings) -> bool:
+    """Whether there is a home at ``settings.home``."""
+    return Home(settings.home).is_founded()
+
+
+def found_house(settings: Settings, founding_facts: Founding) -> bytes:
+    """The recovery code of the new home at ``settings.home``; it is not kept anywhere.
+
+    Raises EnvironmentFault where something is already there, BadInput for a weak passphrase or
+    password; nothing is left behind then.
+    """
+    clock = SystemClock()
+    with founding(settings.home) as home, _new_holder(founding_facts) as (holder, kind):
+        document, root, recovery_code = create(holder, kind)
+        if founding_facts.database:
+            home.note_database(founding_facts.database)
+        upgrade(home.database_url)
+        with contextlib.closing(Database(home.database_url)) as records, records.begin() as unit:
+            if unit.ledger.last() is not None:
+                raise _database_occupied()
+            keyring = found_keyring(root, unit.catalogue)
+            found_administrator(founding_facts.administrator, founding_facts.password, unit.catalogue, clock)
+            ledger_of(keyring, clock).append(unit.ledger, "init", "cli", root_epoch=root.epoch)
+        home.found(document)
+    return recovery_code
+
+
+def recover_house(settings: Settings, code: bytes, passphrase: str, *, actor: str) -> None:
+    """Give the home a new passphrase by its recovery code; raises EnvironmentFault, BadInput, Refused.
+
+    A home whose root was held by a hardware token is held by the passphrase afterwards.
+    """
+    guard_memory()
+    home = Home(settings.home)
+    document = home.read()
+    with home.lock(alone=True):
+        root, holder = recover(document, code), new_passphrase(passphrase)
+        with wired_house(home, root, holder) as house, house.records.begin() as unit:
+            house.ledger.append(unit.ledger, "recovered", actor, root_epoch=root.epoch)
+        home.replace(hand_over(document, root, holder, holder.cost))
+        root.forget()
+
+
+def restore_house(
+    settings: Settings,
+    source: Source,
+    passphrase: str,
+    *,
+    actor: str,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Restored:
+    """A home at the empty ``settings.home``, as it was when a snapshot was made.
+
+    Nothing is visible there before all of it is. Raises EnvironmentFault, BadInput, NotFound, SealBroken.
+    """
+    guard_memory()
+    store, holder = connect(source.place), new_passphrase(passphrase)
+    head, root, pieces = open_newest(store, source.code, source.snapshot)
+    with founding(settings.home) as home:
+        fill(home.database_url, pieces)
+        with contextlib.closing(Database(home.database_url)) as records:
+            with records.begin() as unit:
+                keyring = load_keyring(root, unit.catalogue)
+                ledger = ledger_of(keyring, SystemClock())
+                ledger.verify(unit.ledger, keyring.signer.public)
+                images = list(unit.catalogue.images())
+            boxes = Boxes(store, keyring.depot_key)
+            lacking = fetch_objects(boxes, images, FolderObjects(home.objects), advance)
+            with records.begin() as unit:
+                ledger.append(unit.ledger, "restore", actor, snapshot=head.snapshot, root_epoch=root.epoch)
+        home.found(adopt(root, source.code, holder, holder.cost))
+    root.forget()
+    return Restored(snapshot=head.snapshot, made_at=head.made_at, images=len(images), lacking=lacking)
+
+
+def move_house(settings: Settings, passphrase: Callable[[], str], url: str, *, actor: str) -> dict[str, int]:
+    """The number of rows of every table, now in the database at *url*, shown to be the same; raises BadInput.
+
+    An empty *url* means the file in the home. The file that was left is removed; a server's database stays
+    and should be dropped by hand.
+    """
+    home = Home(settings.home)
+    before = home.database_url
+    after = url or home.database_file_url
+    with open_house(settings, passphrase, alone=True) as house:
+        fill(after, house.records.dump())
+        with contextlib.closing(Database(after)) as records:
+            counted = census(records.dump())
+            if counted != census(house.records.dump()):
+                raise EnvironmentFault(
+                    "move-differs",
+                    "the two databases do not hold the same",
+                    "drop the new database and move again; nothing was changed here",
+                )
+            with records.begin() as unit:
+                form = "file" if database_file(after) else "server"
+                house.ledger.append(unit.ledger, "move", actor, form=form)
+    home.note_database(url)
+    if file := database_file(before):
+        for part in (file, file.with_name(file.name + "-wal"), file.with_name(file.name + "-shm")):
+            part.unlink(missing_ok=True)
+    return {table: count for table, (count, _) in counted.items()}
+
+
+def _new_holder(facts: Founding) -> AbstractContextManager[tuple[RootHolder, Argon2id | TokenKey]]:
+    return new_holder(facts.passphrase, facts.token)
+
+
+def _database_occupied() -> BadInput:
+    return BadInput("database-occupied", "the database is not empty", "give the URL of an empty database")

@@ -1,0 +1,218 @@
+"""The house: every room wired over its adapters, opened for as long as a block runs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pleura.adapters.clock import SystemClock
+from pleura.adapters.database.migrate import upgrade
+from pleura.adapters.database.records import Database, fill
+from pleura.adapters.fonts import find_font
+from pleura.adapters.machine import Machine, guard_memory
+from pleura.adapters.storage.home import Home
+from pleura.adapters.storage.objects import FolderObjects
+from pleura.adapters.storage.s3 import S3Objects
+from pleura.adapters.token.holder import TokenHolder
+from pleura.adapters.token.hsm import HsmToken
+from pleura.adapters.worker import DisposableWorker
+from pleura.crypto.roots.root import (
+    Argon2id,
+    Passphrase,
+    Root,
+    holder_of,
+    new_passphrase,
+    unlock,
+)
+from pleura.domain.custody.places import FolderPlace, Place
+from pleura.domain.installation import TokenKey
+from pleura.domain.ports import Clock, ObjectStore, PictureWorker, Records, RootHolder
+from pleura.ledger.ledger import Ledger
+from pleura.monitor.trace import EveryOriginal, Tracer
+from pleura.prevent.accounts import Accounts
+from pleura.prevent.archive import VaultArchive
+from pleura.prevent.arrivals import Arrivals
+from pleura.prevent.copies import Copies
+from pleura.prevent.custody.erasure import Erasure
+from pleura.prevent.custody.keys import Keys
+from pleura.prevent.custody.rules import Rules
+from pleura.prevent.depots.depots import Depots
+from pleura.prevent.doctor import Doctor
+from pleura.prevent.keyring import Keyring, load_keyring
+from pleura.prevent.vault import Vault
+from pleura.settings import Settings
+
+LEDGER_ORIGIN_PREFIX = "pleura.ledger/"
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """Everything a door needs, wired together."""
+
+    clock: Clock
+    records: Records
+    worker: PictureWorker
+    ledger: Ledger
+    ledger_key: bytes
+    """The ledger's public key, 32 bytes of Ed25519."""
+    vault: Vault
+    arrivals: Arrivals
+    copies: Copies
+    tracer: Tracer
+    font: Path | None
+    """A font with Chinese characters, where the machine has one."""
+    accounts: Accounts
+    keys: Keys
+    rules: Rules
+    erasure: Erasure
+    depots: Depots
+    doctor: Doctor
+    workspace: Callable[[], AbstractContextManager[Path]]
+    """A private folder in the home for as long as a block runs; what a crash leaves there, doctor sweeps."""
+
+
+@contextlib.contextmanager
+def open_house(settings: Settings, passphrase: Callable[[], str], *, alone: bool = False) -> Iterator[House]:
+    """The house at ``settings.home``, closed when the block ends; raises EnvironmentFault, Refused.
+
+    *passphrase* is asked for only once the home has been found. *alone*: nobody else may be at work in
+    the home, and nobody comes in.
+    """
+    guard_memory()
+    home = Home(settings.home)
+    document = home.read()
+    with home.lock(alone=alone), _holder(document, passphrase()) as holder:
+        root = unlock(document, holder)
+        try:
+            with wired_house(home, root, holder) as house:
+                yield house
+        finally:
+            root.forget()
+
+
+@contextlib.contextmanager
+def wired_house(home: Home, root: Root, holder: RootHolder) -> Iterator[House]:
+    """The house in *home* once its root is open, closed when the block ends."""
+    upgrade(home.database_url)
+    with (
+        contextlib.closing(Database(home.database_url)) as records,
+        contextlib.closing(DisposableWorker()) as worker,
+    ):
+        with records.begin() as unit:
+            keyring = load_keyring(root, unit.catalogue)
+        yield _wire(home, keyring, records, worker, holder)
+
+
+@contextlib.contextmanager
+def new_holder(passphrase: str, token: TokenKey | None) -> Iterator[tuple[RootHolder, Argon2id | TokenKey]]:
+    """A holder for the root: a new passphrase, or a hardware token that *passphrase* is the PIN of."""
+    if token is None:
+        holder = new_passphrase(passphrase)
+        yield holder, holder.cost
+        return
+    with contextlib.closing(HsmToken(Path(token.module), token.token, passphrase)) as hsm:
+        yield TokenHolder(hsm, token.label), token
+
+
+@contextlib.contextmanager
+def _holder(document: bytes, secret: str) -> Iterator[RootHolder]:
+    kind = holder_of(document)
+    if isinstance(kind, Argon2id):
+        yield Passphrase(secret, kind)
+        return
+    with contextlib.closing(HsmToken(Path(kind.module), kind.token, secret)) as hsm:
+        yield TokenHolder(hsm, kind.label)
+
+
+def connect(place: Place) -> ObjectStore:
+    """The store at *place*; nothing is opened before its first use."""
+    if isinstance(place, FolderPlace):
+        return FolderObjects(Path(place.folder))
+    return S3Objects(place)
+
+
+def ledger_of(keyring: Keyring, clock: Clock) -> Ledger:
+    """The ledger that the keyring signs, under an origin of its own."""
+    public = keyring.signer.public.hex()
+    return Ledger(keyring.signer, LEDGER_ORIGIN_PREFIX + public[:16], clock)
+
+
+def _wire(
+    home: Home, keyring: Keyring, records: Database, worker: PictureWorker, holder: RootHolder
+) -> House:
+    clock, objects = SystemClock(), FolderObjects(home.objects)
+    ledger = ledger_of(keyring, clock)
+    vault = Vault(records, objects, keyring)
+    copies = Copies(records=records, vault=vault, worker=worker, ledger=ledger, keyring=keyring, clock=clock)
+    arrivals = Arrivals(
+        records=records, vault=vault, worker=worker, ledger=ledger, keyring=keyring, clock=clock
+    )
+    archive = VaultArchive(vault, copies, keyring)
+    keys = Keys(records=records, ledger=ledger, keyring=keyring, root_file=home, holder=holder)
+    depots = Depots(
+        records=records,
+        objects=objects,
+        ledger=ledger,
+        keyring=keyring,
+        root_file=home,
+        clock=clock,
+        connect=connect,
+        inspect=lambda place: S3Objects(place).bucket_facts(),
+        rehearse=lambda pieces: _rehearsal(home, pieces),
+    )
+    return House(
+        clock=clock,
+        records=records,
+        worker=worker,
+        ledger=ledger,
+        ledger_key=keyring.signer.public,
+        vault=vault,
+        arrivals=arrivals,
+        copies=copies,
+        tracer=Tracer(
+            archive=archive,
+            search=EveryOriginal(archive),
+            worker=worker,
+            records=records,
+            ledger=ledger,
+            clock=clock,
+        ),
+        font=find_font(),
+        accounts=Accounts(records, ledger, clock),
+        keys=keys,
+        rules=Rules(records=records, ledger=ledger, clock=clock),
+        erasure=Erasure(
+            records=records,
+            objects=objects,
+            vault=vault,
+            ledger=ledger,
+            keys=keys,
+            depots=depots,
+            clock=clock,
+        ),
+        depots=depots,
+        doctor=Doctor(
+            records=records,
+            objects=objects,
+            vault=vault,
+            ledger=ledger,
+            keyring=keyring,
+            clock=clock,
+            machine=Machine(home),
+            bucket_facts=depots.bucket_facts,
+        ),
+        workspace=home.workspace,
+    )
+
+
+@contextlib.contextmanager
+def _rehearsal(home: Home, pieces: Iterable[memoryview]) -> Iterator[Records]:
+    """A throw-away database in the home, filled from a snapshot."""
+    with home.workspace() as folder:
+        url = f"sqlite:///{folder / 'rehearsal.db'}"
+        fill(url, pieces)
+        with contextlib.closing(Database(url)) as records:
+            yield records
