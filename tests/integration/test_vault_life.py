@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -357,17 +358,20 @@ def test_two_imports_at_once_lose_nothing(person: Person) -> None:
     more = write_films(person.folder / "more", 0)
     for number in range(6):
         Picture.fromarray(film(100 + number, 200, 160)).save(more / f"{number}.png")
-    both = [
-        subprocess.Popen(
-            [sys.executable, "-m", "pleura", "import", "more"],
-            cwd=person.folder,
-            env=person.environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
-        for _ in range(2)
-    ]
-    assert [each.wait(120) for each in both] == [0, 0]
+    with contextlib.ExitStack() as stack:
+        both = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-m", "pleura", "import", "more"],
+                    cwd=person.folder,
+                    env=person.environment(),
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
+            )
+            for _ in range(2)
+        ]
+        assert [each.wait(120) for each in both] == [0, 0]
     assert len(images(person)) == 10
     # The loser of a race seals what is a duplicate by then: those objects belong to no image.
     person.types("doctor", "--repair")

@@ -36,7 +36,9 @@ class Machine:
         """Files of commands that were cut: unfinished objects and everything in the scratch folder."""
         scratch = [path for path in self._home.scratch.rglob("*") if path.is_file()]
         root_files = [path for path in self._home.path.glob(".*") if path.is_file()]
-        return [*FolderObjects(self._home.objects).unfinished(), *root_files, *scratch]
+        # A move to a server that was cut before its last step leaves the file that is not used any more.
+        unused = list(self._home.path.glob("pleura.db*")) if self._home.database_note.is_file() else []
+        return [*FolderObjects(self._home.objects).unfinished(), *root_files, *unused, *scratch]
 
     def sweep(self) -> None:
         """Remove the leftovers; the caller is alone in the home."""
