@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import pkcs11
 import pytest
 from tests.servers.softhsm import SoftToken, softhsm_module, softhsm_token
 
@@ -21,8 +22,9 @@ KEY = bytes(range(32))
 
 @pytest.fixture(scope="module")
 def token() -> Iterator[SoftToken]:
-    with softhsm_token() as made:
-        os.environ.update(made.environment)
+    with softhsm_token() as made, pytest.MonkeyPatch.context() as patch:
+        for name, value in made.environment.items():
+            patch.setenv(name, value)
         yield made
 
 
@@ -70,8 +72,6 @@ def test_a_destroyed_key_is_gone_for_good(hsm: HsmToken) -> None:
 
 
 def test_a_key_in_the_token_cannot_be_read(hsm: HsmToken) -> None:
-    import pkcs11  # noqa: PLC0415 - only this test looks inside
-
     hsm.make_key("five")
     (key,) = hsm._keys("five")
 
@@ -99,3 +99,45 @@ def test_a_wrong_pin_and_a_wrong_token_are_told_apart_and_the_pin_is_not_repeate
         HsmToken(token.module, "elsewhere", token.pin)
     with pytest.raises(EnvironmentFault, match="no token"):
         HsmToken(Path("/nonexistent/library.so"), token.label, token.pin)
+
+
+def test_a_token_that_is_open_already_is_not_said_to_be_missing(hsm: HsmToken, token: SoftToken) -> None:
+    with pytest.raises(EnvironmentFault) as told:
+        HsmToken(token.module, token.label, token.pin)
+
+    assert told.value.code == "token-in-use"
+
+
+def test_a_token_that_locked_itself_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SoftHSM never locks, whatever is typed, so that a stand-in answers here."""
+
+    class Locked:
+        def get_token(self, token_label: str) -> Locked:
+            return self
+
+        def open(self, *, rw: bool, user_pin: str) -> None:
+            raise pkcs11.exceptions.PinLocked
+
+    monkeypatch.setattr(pkcs11, "lib", lambda path: Locked())
+
+    with pytest.raises(EnvironmentFault) as told:
+        HsmToken(Path("module.so"), "ward", "9753-1")
+
+    assert told.value.code == "token-locked"
+    assert "9753" not in str(told.value)
+
+
+def test_a_token_that_goes_away_says_so_and_closes(token: SoftToken) -> None:
+    """The last test of this module: it takes the token's files away."""
+    hsm = HsmToken(token.module, token.label, token.pin)
+    hsm.make_key("six")
+    wrapped = hsm.wrap("six", KEY)
+    shutil.rmtree(Path(token.environment["SOFTHSM2_CONF"]).parent / "tokens")
+
+    with pytest.raises(EnvironmentFault) as told:
+        hsm.make_key("seven")
+    assert told.value.code == "token-unavailable"
+    with pytest.raises(EnvironmentFault):
+        hsm.unwrap("six", wrapped)
+    hsm.close()
+    hsm.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,8 +14,17 @@ from pkcs11 import exceptions as faults
 from pleura.domain.errors import EnvironmentFault, SealBroken
 
 _KEY_BITS: Final = 256
-_KEY_BYTES: Final = 32
 _WRAP: Final = mechanisms.Mechanism.AES_KEY_WRAP
+_GONE: Final = (
+    faults.DeviceError,
+    faults.DeviceMemory,
+    faults.DeviceRemoved,
+    faults.SessionClosed,
+    faults.SessionHandleInvalid,
+    faults.TokenNotPresent,
+    faults.UserNotLoggedIn,
+)
+"""What a token says that is not there any more; everything else is about the key or the bytes."""
 
 
 class HsmToken:
@@ -21,6 +32,7 @@ class HsmToken:
 
     def __init__(self, module: Path, token: str, pin: str) -> None:
         """Open the token called *token* behind the library *module*; raises EnvironmentFault."""
+        self._module, self._token = module, token
         try:
             found = pkcs11.lib(str(module)).get_token(token_label=token)
             self._session: Any = found.open(rw=True, user_pin=pin)
@@ -38,50 +50,54 @@ class HsmToken:
                 "unlock it with its security officer's PIN, or open the home with pleura key recover",
                 token=token,
             ) from None
-        except (faults.PKCS11Error, RuntimeError, OSError):
+        except faults.UserAlreadyLoggedIn:
             raise EnvironmentFault(
-                "token-unavailable",
-                "there is no token {token} behind {module}",
-                "plug it in and check the library, or open the home with pleura key recover",
+                "token-in-use",
+                "the token {token} is open already in this command",
+                "let a passphrase hold the root first: pleura key passphrase",
                 token=token,
-                module=str(module),
             ) from None
+        except (faults.PKCS11Error, RuntimeError, OSError):
+            raise self._unavailable() from None
 
     def make_key(self, label: str) -> None:
         """Make the AES-256 key *label* in the token: it wraps and unwraps there and cannot be read."""
-        self._session.generate_key(
-            KeyType.AES,
-            _KEY_BITS,
-            label=label,
-            store=True,
-            capabilities=MechanismFlag.WRAP | MechanismFlag.UNWRAP,
-            template={
-                Attribute.SENSITIVE: True,
-                Attribute.EXTRACTABLE: False,
-                Attribute.PRIVATE: True,
-            },
-        )
+        with self._faults():
+            self._session.generate_key(
+                KeyType.AES,
+                _KEY_BITS,
+                label=label,
+                store=True,
+                capabilities=MechanismFlag.WRAP | MechanismFlag.UNWRAP,
+                template={
+                    Attribute.SENSITIVE: True,
+                    Attribute.EXTRACTABLE: False,
+                    Attribute.PRIVATE: True,
+                },
+            )
 
     def has_key(self, label: str) -> bool:
         """Whether the token holds a key *label*."""
-        return any(True for _ in self._keys(label))
+        return bool(self._keys(label))
 
     def wrap(self, label: str, key: bytes) -> bytes:
         """*key* (32 bytes) wrapped in the token by its key *label* (AES key wrap, RFC 3394)."""
-        secret = self._session.create_object(
-            {
-                Attribute.CLASS: ObjectClass.SECRET_KEY,
-                Attribute.KEY_TYPE: KeyType.AES,
-                Attribute.TOKEN: False,
-                Attribute.SENSITIVE: False,
-                Attribute.EXTRACTABLE: True,
-                Attribute.VALUE: key,
-            }
-        )
-        try:
-            return bytes(self._key(label).wrap_key(secret, mechanism=_WRAP))
-        finally:
-            secret.destroy()
+        wrapping = self._key(label)
+        with self._faults():
+            secret = self._session.create_object(
+                {
+                    Attribute.CLASS: ObjectClass.SECRET_KEY,
+                    Attribute.KEY_TYPE: KeyType.AES,
+                    Attribute.TOKEN: False,
+                    Attribute.SENSITIVE: False,
+                    Attribute.EXTRACTABLE: True,
+                    Attribute.VALUE: key,
+                }
+            )
+            try:
+                return bytes(wrapping.wrap_key(secret, mechanism=_WRAP))
+            finally:
+                secret.destroy()
 
     def unwrap(self, label: str, wrapped: bytes) -> bytes:
         """What `wrap` wrapped; raises SealBroken, EnvironmentFault where the token has no such key."""
@@ -98,24 +114,48 @@ class HsmToken:
                     Attribute.EXTRACTABLE: True,
                 },
             )
+        except _GONE:
+            raise self._unavailable() from None
         except faults.PKCS11Error:
             raise SealBroken from None
-        try:
-            return bytes(secret[Attribute.VALUE])
-        finally:
-            secret.destroy()
+        with self._faults():
+            try:
+                return bytes(secret[Attribute.VALUE])
+            finally:
+                secret.destroy()
 
     def destroy_key(self, label: str) -> None:
         """Destroy the key *label* in the token: nothing brings it back."""
-        for key in list(self._keys(label)):
-            key.destroy()
+        with self._faults():
+            for key in self._keys(label):
+                key.destroy()
 
     def close(self) -> None:
-        """End the session."""
-        self._session.close()
+        """End the session; a token that was pulled out has ended it already."""
+        with contextlib.suppress(faults.PKCS11Error):
+            self._session.close()
 
-    def _keys(self, label: str) -> Any:
-        return self._session.get_objects({Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.LABEL: label})
+    def _keys(self, label: str) -> list[Any]:
+        wanted = {Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.LABEL: label}
+        with self._faults():
+            return list(self._session.get_objects(wanted))
+
+    @contextlib.contextmanager
+    def _faults(self) -> Iterator[None]:
+        """Turn what the library says into EnvironmentFault."""
+        try:
+            yield
+        except faults.PKCS11Error:
+            raise self._unavailable() from None
+
+    def _unavailable(self) -> EnvironmentFault:
+        return EnvironmentFault(
+            "token-unavailable",
+            "there is no token {token} behind {module}",
+            "plug it in and check the library, or open the home with pleura key recover",
+            token=self._token,
+            module=str(self._module),
+        )
 
     def _key(self, label: str) -> Any:
         for key in self._keys(label):
