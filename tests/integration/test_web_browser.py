@@ -5,11 +5,13 @@ With PLEURA_SCREENSHOTS=FOLDER the pictures of the documentation are taken on th
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,10 +64,21 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             said = server.stdout.readline() + server.stdout.readline()
             code = re.search(r"set-up code: (\w+)", said)
             assert code, said
+            wait_until_it_listens(port)
             yield Site(f"http://127.0.0.1:{port}", code[1], Path(environment["PLEURA_HOME"]))
         finally:
             server.terminate()
             assert server.wait(10) == 0
+
+
+def wait_until_it_listens(port: int) -> None:
+    """The address is printed before the server listens: a person is slower than that, a test is not."""
+    for _ in range(300):
+        with contextlib.suppress(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        time.sleep(0.1)
+    pytest.fail("the server did not listen within 30 s")
 
 
 @pytest.fixture(scope="module")
