@@ -76,6 +76,5 @@ def check_backup(home: OpenHome, answers: Sequence[str], finished: bool) -> Iter
         if not b"".join(map(bytes, read_snapshot(store, head, root.key(head.epoch)))):
             yield Violation("damaged", f"{head.snapshot} is empty")
         boxes = Boxes(store, home.keyring.depot_key)
-        for image in home.listed:
-            boxes.verify(f"{image}/original")
-            boxes.verify(f"{image}/sketch")
+        for name in home.named_objects:
+            boxes.verify(name)

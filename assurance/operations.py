@@ -86,8 +86,8 @@ def check_migrate(home: OpenHome, answers: Sequence[str], finished: bool) -> Ite
         yield Violation("lost", "the migration was answered and is undone")
 
 
-def prepare_kept(place: Place, films: int) -> None:
-    """A home with *films* images and one more, and an empty folder for backups."""
+def prepare_sketch(place: Place, films: int) -> None:
+    """A home with *films* images and one more that have no sketch, and an empty folder for backups."""
     place.found(_films(films + 1))
     place.depot.mkdir()
     answers: list[str] = []
@@ -95,8 +95,32 @@ def prepare_kept(place: Place, films: int) -> None:
     place.note_answers(answers)
 
 
+def prepare_kept(place: Place, films: int) -> None:
+    """The same, sketched."""
+    prepare_sketch(place, films)
+    with place.opened() as house:
+        house.sketcher.catch_up()
+
+
+def sketch(place: Place, answer: Answer) -> None:
+    """Make the missing sketches."""
+    with place.opened() as house:
+        house.sketcher.catch_up()
+        answer(f"sketched {len(house.sketcher.pending())}")
+
+
+def check_sketch(home: OpenHome, answers: Sequence[str], finished: bool) -> Iterator[Violation]:
+    """Every image is kept, and a run that finished left none without a sketch that opens."""
+    yield from answered_images_are_kept(home, answers)
+    with home.records.begin() as unit:
+        pending = unit.catalogue.unsketched()
+    if finished and (pending or "sketched 0" not in answers):
+        yield Violation("stuck", f"{len(pending)} images were left without a sketch")
+
+
 OPERATIONS: Final = {
     "import": Operation(prepare=prepare_import, perform=import_films, check=check_import),
+    "sketch": Operation(prepare=prepare_sketch, perform=sketch, check=check_sketch),
     "migrate": Operation(prepare=prepare_migrate, perform=migrate, check=check_migrate),
     "erase": Operation(prepare=prepare_kept, perform=custody.erase, check=custody.check_erase),
     "rotate": Operation(prepare=prepare_kept, perform=custody.rotate, check=custody.check_rotate),

@@ -19,7 +19,7 @@ from pleura.crypto.roots.root import Argon2id, Passphrase, Root, holder_of, unlo
 from pleura.domain.errors import PleuraError
 from pleura.ledger.ledger import Ledger
 from pleura.prevent.keyring import Keyring, load_keyring
-from pleura.prevent.vault import Vault
+from pleura.prevent.vault import Vault, objects_of
 
 Kind = Literal["lost", "damaged", "escaped", "stuck"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -54,6 +54,12 @@ class OpenHome:
         for sealed in images:
             self.vault.check(sealed, whole=True)
         return {sealed.image.id: self.vault.original(sealed.image.id) for sealed in images}
+
+    @property
+    def named_objects(self) -> list[str]:
+        """Every object that a listed image needs."""
+        with self.records.begin() as unit:
+            return [name for sealed in unit.catalogue.images() for name, _ in objects_of(sealed)]
 
 
 Check = Callable[[OpenHome, Sequence[str], bool], Iterator[Violation]]

@@ -17,7 +17,6 @@ from pleura.domain.custody.places import BucketFacts, FolderPlace, Place
 from pleura.domain.errors import EnvironmentFault
 from pleura.ledger.ledger import Ledger
 from pleura.monitor.trace import EveryOriginal, Tracer
-from pleura.prevent.accounts import Accounts
 from pleura.prevent.archive import VaultArchive
 from pleura.prevent.arrivals import Arrivals
 from pleura.prevent.copies import Copies
@@ -27,6 +26,8 @@ from pleura.prevent.custody.rules import Rules
 from pleura.prevent.depots.depots import Depots
 from pleura.prevent.doctor import Doctor
 from pleura.prevent.keyring import Keyring, found_keyring
+from pleura.prevent.people.accounts import Accounts
+from pleura.prevent.sketcher import Sketcher
 from pleura.prevent.vault import Vault
 
 PASSPHRASE = "a long walk by the river"
@@ -87,7 +88,8 @@ class FakeHouse:
         }
         self.arrivals = Arrivals(**parts)  # type: ignore[arg-type]
         self.copies = Copies(**parts)  # type: ignore[arg-type]
-        archive = VaultArchive(self.vault, self.copies, self.keyring)
+        self.sketcher = Sketcher(records=self.records, vault=self.vault, worker=self.worker)
+        archive = VaultArchive(self.vault, self.sketcher, self.copies, self.keyring)
         self.tracer = Tracer(
             archive=archive,
             search=EveryOriginal(archive),
@@ -131,6 +133,7 @@ class FakeHouse:
             records=self.records,
             objects=self.objects,
             vault=self.vault,
+            sketcher=self.sketcher,
             ledger=self.ledger,
             keyring=self.keyring,
             clock=self.clock,
@@ -156,7 +159,8 @@ class FakeHouse:
             return [self.ledger.entry(unit.ledger, row.index).kind for row in unit.ledger.rows()]
 
     def receive(self, path: Path) -> str:
-        """The name of the image that the file became."""
+        """The name of the image that the file became, sketched too."""
         arrival = self.arrivals.receive(path, actor="test")
         assert arrival.image is not None, arrival
+        self.sketcher.catch_up()
         return arrival.image

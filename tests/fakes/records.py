@@ -125,6 +125,17 @@ class FakeCatalogue:
     def image_count(self) -> int:
         return len(self.sealed_images)
 
+    def unsketched(self) -> Sequence[str]:
+        return [sealed.image.id for sealed in self.images() if sealed.sketch_name is None]
+
+    def set_sketch(self, image: str, name: str, commitment: bytes) -> bool:
+        if image not in self.unsketched():
+            return False
+        self.sealed_images[image] = replace(
+            self.sealed_images[image], sketch_name=name, sketch_commitment=commitment
+        )
+        return True
+
     def images_of_study(self, study: str) -> Sequence[SealedImage]:
         return [sealed for sealed in self.images() if sealed.image.study == study]
 

@@ -268,9 +268,11 @@ def test_a_job_costs_a_fork_and_not_a_start(worker: DisposableWorker) -> None:
 def test_a_large_frame_of_the_slow_kind_is_still_read(slow: bytes, tmp_path: Path) -> None:
     with DisposableWorker() as worker:
         received = worker.receive(saved(slow, tmp_path))
+        shown = worker.display(slow)
 
-    assert (received.display.rows, received.display.columns) == (9000, 9000)
-    assert np.frombuffer(received.display.data, np.uint8).max() == 0
+    assert (received.facts.rows, received.facts.columns) == (9000, 9000)
+    assert (shown.rows, shown.columns) == (9000, 9000)
+    assert np.frombuffer(shown.data, np.uint8).max() == 0
 
 
 def test_compressed_pixels_and_their_copy_are_the_same(worker: DisposableWorker) -> None:

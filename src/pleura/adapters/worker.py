@@ -95,14 +95,13 @@ class DisposableWorker:
         """What the file at *path* is; raises BadInput."""
         with _file(path) as source:
             answer, blobs = self._ask(Job(verb="receive", about=about), [source])
-        if answer.facts is None or len(blobs) not in (1, 2):
+        if answer.facts is None or len(blobs) > 1:
             raise refuse("decode-died")
         facts = answer.facts
         uids = (facts.sop_class_uid, facts.sop_instance_uid, facts.study_uid, facts.series_uid)
         if not all(_UID.fullmatch(uid) for uid in uids):
             raise refuse("decode-died")
-        instance = blobs[1] if len(blobs) == 2 else None
-        return Received(facts=facts, instance=instance, display=_raster(answer.raster, blobs[0]))
+        return Received(facts=facts, instance=blobs[0] if blobs else None)
 
     def unpack(self, archive: Path, folder: Path) -> Sequence[Path]:
         """The files of a zip archive, unpacked below *folder* under numbered names; raises BadInput."""

@@ -28,10 +28,10 @@ from pleura.domain.custody.places import Place
 from pleura.domain.errors import BadInput, EnvironmentFault
 from pleura.domain.installation import TokenKey
 from pleura.domain.ports import RootHolder
-from pleura.prevent.accounts import found_administrator
 from pleura.prevent.depots.boxes import Boxes
 from pleura.prevent.depots.restore import fetch_objects, open_newest
 from pleura.prevent.keyring import found_keyring, load_keyring
+from pleura.prevent.people.accounts import found_administrator
 from pleura.settings import Settings
 
 

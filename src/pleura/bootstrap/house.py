@@ -32,7 +32,6 @@ from pleura.domain.installation import TokenKey
 from pleura.domain.ports import Clock, ObjectStore, PictureWorker, Records, RootHolder
 from pleura.ledger.ledger import Ledger
 from pleura.monitor.trace import EveryOriginal, Tracer
-from pleura.prevent.accounts import Accounts
 from pleura.prevent.archive import VaultArchive
 from pleura.prevent.arrivals import Arrivals
 from pleura.prevent.copies import Copies
@@ -42,6 +41,8 @@ from pleura.prevent.custody.rules import Rules
 from pleura.prevent.depots.depots import Depots
 from pleura.prevent.doctor import Doctor
 from pleura.prevent.keyring import Keyring, load_keyring
+from pleura.prevent.people.accounts import Accounts
+from pleura.prevent.sketcher import Sketcher
 from pleura.prevent.vault import Vault
 from pleura.settings import Settings
 
@@ -60,6 +61,7 @@ class House:
     """The ledger's public key, 32 bytes of Ed25519."""
     vault: Vault
     arrivals: Arrivals
+    sketcher: Sketcher
     copies: Copies
     tracer: Tracer
     font: Path | None
@@ -150,7 +152,8 @@ def _wire(
     arrivals = Arrivals(
         records=records, vault=vault, worker=worker, ledger=ledger, keyring=keyring, clock=clock
     )
-    archive = VaultArchive(vault, copies, keyring)
+    sketcher = Sketcher(records=records, vault=vault, worker=worker)
+    archive = VaultArchive(vault, sketcher, copies, keyring)
     keys = Keys(records=records, ledger=ledger, keyring=keyring, root_file=home, holder=holder)
     depots = Depots(
         records=records,
@@ -171,6 +174,7 @@ def _wire(
         ledger_key=keyring.signer.public,
         vault=vault,
         arrivals=arrivals,
+        sketcher=sketcher,
         copies=copies,
         tracer=Tracer(
             archive=archive,
@@ -198,6 +202,7 @@ def _wire(
             records=records,
             objects=objects,
             vault=vault,
+            sketcher=sketcher,
             ledger=ledger,
             keyring=keyring,
             clock=clock,

@@ -15,6 +15,7 @@ KINDS: Final = {
     "copy": "cpy",
     "erasure": "era",
     "snapshot": "snp",
+    "sketch": "skt",
 }
 
 

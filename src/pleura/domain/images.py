@@ -97,9 +97,9 @@ class SealedImage:
     object_size: int
     object_commitment: bytes
     """The commitment in the header of the sealed original: an older sealing has another one."""
-    sketch_name: str
-    """The sealed sketch (work image and features) that trace compares against."""
-    sketch_commitment: bytes
+    sketch_name: str | None
+    """The sealed sketch (work image and features) that trace compares against; None until it is made."""
+    sketch_commitment: bytes | None
     wrapped_dek: bytes
     sealed_facts: bytes
     """The `ImageFacts` as JSON, sealed under the patient's KEK."""

@@ -44,5 +44,3 @@ class Received:
     facts: ImageFacts
     instance: bytes | None
     """The DICOM instance made from a picture; None where the file is one already."""
-    display: Raster
-    """The first frame as shown in the default window: 8 bits, white is high."""

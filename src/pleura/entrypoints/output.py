@@ -7,7 +7,7 @@ import json
 import os
 import pwd
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,7 +15,9 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
@@ -47,14 +49,21 @@ def actor() -> str:
 @contextlib.contextmanager
 def bytes_moved(task: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
     """What to tell the number of bytes of each step: a bar on a terminal, nothing elsewhere."""
+    with _bar(task, total, (DownloadColumn(), TransferSpeedColumn())) as advance:
+        yield advance
+
+
+@contextlib.contextmanager
+def steps(task: str, total: int) -> Iterator[Callable[[int], None]]:
+    """What to tell the number of steps done: a bar on a terminal, nothing elsewhere."""
+    with _bar(task, total, (MofNCompleteColumn(),)) as advance:
+        yield advance
+
+
+@contextlib.contextmanager
+def _bar(task: str, total: int | None, counts: Sequence[ProgressColumn]) -> Iterator[Callable[[int], None]]:
     console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
+    columns = (TextColumn("{task.description}"), BarColumn(), *counts, TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         row = progress.add_task(task, total=total)
         yield lambda size: progress.advance(row, size)

@@ -7,21 +7,26 @@ from collections.abc import Iterator, Sequence
 from pleura.domain.copies import CopyRecord
 from pleura.prevent.copies import Copies
 from pleura.prevent.keyring import Keyring
+from pleura.prevent.sketcher import Sketcher
 from pleura.prevent.vault import Vault
 
 
 class VaultArchive:
     """The vault as the `Archive` port shows it."""
 
-    def __init__(self, vault: Vault, copies: Copies, keyring: Keyring) -> None:
+    def __init__(self, vault: Vault, sketcher: Sketcher, copies: Copies, keyring: Keyring) -> None:
         self._vault = vault
+        self._sketcher = sketcher
         self._copies = copies
         self._keyring = keyring
 
     def sketches(self) -> Iterator[tuple[str, bytes]]:
-        """Name and features of every original."""
+        """Name and features of every original; those that came in since the last time are sketched first."""
+        self._sketcher.catch_up()
+        pending = set(self._sketcher.pending())
         for image in self._vault.images():
-            yield image.id, self._vault.features(image.id)
+            if image.id not in pending:
+                yield image.id, self._vault.features(image.id)
 
     def work(self, image_id: str) -> bytes:
         """The work image of one original."""

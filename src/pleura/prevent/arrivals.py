@@ -4,10 +4,10 @@ The order is what makes a crash harmless:
 
 1. The keyed digest of the bytes finds a duplicate.
 2. A disposable worker without keys decodes the file; what it refuses is recorded and goes no further.
-3. Original and sketch are sealed and durable under names that nothing lists yet.
+3. The original is sealed and durable under a name that nothing lists yet.
 4. Patient, study, image and ledger entry become durable in one transaction.
-5. Only then is the answer "stored". A crash before step 4 leaves objects that no catalogue row
-   names; a rerun stores the file again.
+5. Only then is the answer "stored". A crash before step 4 leaves an object that no catalogue row
+   names; a rerun stores the file again. The sketch that a trace needs comes after (`prevent.sketcher`).
 """
 
 from __future__ import annotations
@@ -24,12 +24,10 @@ from pleura.domain.ids import new_id
 from pleura.domain.images import UNDESCRIBED, Description, Image, ImageFacts, SealedImage
 from pleura.domain.ports import Clock, PictureWorker, Records, Unit
 from pleura.domain.rasters import Received
-from pleura.imaging.match.sketch import make_sketch
-from pleura.imaging.rasters import to_array
 from pleura.ledger.ledger import Ledger
 from pleura.prevent.keyring import Keyring
 from pleura.prevent.patients import admit_patient, admit_study
-from pleura.prevent.vault import Kept, Vault
+from pleura.prevent.vault import KeptObject, Vault
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,15 +72,14 @@ class Arrivals:
 
     def _store(self, path: Path, received: Received, content_index: bytes, actor: str) -> Arrival:
         image_id = new_id("image")
-        sketch = make_sketch(to_array(received.display)).to_bytes()
         with _original(path, received) as original:
-            kept = self.vault.keep(image_id, original, sketch, frames=received.facts.frames)
+            kept, dek = self.vault.keep(image_id, original, frames=received.facts.frames)
         with self.records.begin() as unit:
             # Another import of the same file may have finished while this one was sealing.
             known = unit.catalogue.image_by_content(content_index)
             if known is not None:
                 return _duplicate(known)
-            sealed = self._catalogue(unit, image_id, received.facts, kept, content_index)
+            sealed = self._catalogue(unit, image_id, received.facts, kept, dek, content_index)
             self.ledger.append(
                 unit.ledger,
                 "import",
@@ -90,12 +87,12 @@ class Arrivals:
                 image=image_id,
                 study=sealed.image.study,
                 content=content_index.hex(),
-                size=kept.original.size,
+                size=kept.size,
             )
         return Arrival(status="stored", image=image_id, study=sealed.image.study)
 
     def _catalogue(
-        self, unit: Unit, image_id: str, facts: ImageFacts, kept: Kept, content_index: bytes
+        self, unit: Unit, image_id: str, facts: ImageFacts, kept: KeptObject, dek: bytes, content_index: bytes
     ) -> SealedImage:
         patient = admit_patient(facts, unit.catalogue, self.keyring)
         study = admit_study(facts, patient, unit.catalogue, self.keyring)
@@ -114,12 +111,12 @@ class Arrivals:
             ),
             content_index=content_index,
             instance_index=self._instance_index(facts),
-            object_name=kept.original.name,
-            object_size=kept.original.size,
-            object_commitment=kept.original.commitment,
-            sketch_name=kept.sketch.name,
-            sketch_commitment=kept.sketch.commitment,
-            wrapped_dek=self.vault.wrap_dek(kept.dek, patient),
+            object_name=kept.name,
+            object_size=kept.size,
+            object_commitment=kept.commitment,
+            sketch_name=None,
+            sketch_commitment=None,
+            wrapped_dek=self.vault.wrap_dek(dek, patient),
             sealed_facts=self.vault.seal_facts(image_id, facts, patient),
         )
         unit.catalogue.add_image(sealed)

@@ -19,6 +19,7 @@ from pleura.domain.ports import Clock, Machine, ObjectStore, Records
 from pleura.ledger.entries import decode
 from pleura.ledger.ledger import Ledger
 from pleura.prevent.keyring import Keyring
+from pleura.prevent.sketcher import Sketcher
 from pleura.prevent.vault import Vault, objects_of
 
 LEAST_FREE: Final = 1 << 30
@@ -46,6 +47,7 @@ class Doctor:
     records: Records
     objects: ObjectStore
     vault: Vault
+    sketcher: Sketcher
     ledger: Ledger
     keyring: Keyring
     clock: Clock
@@ -63,6 +65,7 @@ class Doctor:
         yield self._ledger()
         yield self._clock()
         yield from self._objects(deep=deep)
+        yield self._sketches()
         yield self._leftovers()
         yield self._font()
         yield self._browser()
@@ -71,7 +74,8 @@ class Doctor:
     def repair(self, *, actor: str) -> tuple[int, int]:
         """Numbers of the objects that no row names and of the leftovers, all removed; it is recorded.
 
-        The caller is alone in the home: an import under way has objects that no row names yet.
+        Missing sketches are made. The caller is alone in the home: an import under way has objects that no
+        row names yet.
         """
         orphans, leftovers = self.orphans(), len(self.machine.leftovers())
         self.machine.sweep()
@@ -79,6 +83,7 @@ class Doctor:
             self.objects.delete(name)
         with self.records.begin() as unit:
             self.ledger.append(unit.ledger, "repair", actor, orphans=len(orphans), leftovers=leftovers)
+        self.sketcher.catch_up()
         return len(orphans), leftovers
 
     def orphans(self) -> list[str]:
@@ -173,6 +178,18 @@ class Doctor:
             )
         else:
             yield _well("orphans", "every stored object belongs to an image")
+
+    def _sketches(self) -> Check:
+        pending = self.sketcher.pending()
+        if not pending:
+            return _well("sketches", "every image can be found again")
+        return _ill(
+            "sketches",
+            "{count} images are not prepared for being found again: {some}",
+            "pleura doctor --repair",
+            count=len(pending),
+            some=" ".join(pending[:_SHOWN]),
+        )
 
     def _leftovers(self) -> Check:
         count = len(self.machine.leftovers())

@@ -13,6 +13,8 @@ import msgspec
 from pleura.crypto.container import CHUNK, commitment_of, open_all, open_range, open_stream, seal
 from pleura.crypto.fields import open_field, seal_field
 from pleura.crypto.keys import new_key, unwrap, wrap
+from pleura.domain.errors import NotFound
+from pleura.domain.ids import new_id
 from pleura.domain.images import Identity, Image, ImageFacts, Patient, SealedImage
 from pleura.domain.ports import ObjectStore, Records
 from pleura.imaging.match.sketch import FEATURES_BYTES
@@ -34,15 +36,6 @@ class KeptObject:
     commitment: bytes
 
 
-@dataclass(frozen=True, kw_only=True)
-class Kept:
-    """The sealed original and sketch of one image, and their key."""
-
-    original: KeptObject
-    sketch: KeptObject
-    dek: bytes
-
-
 class Vault:
     """Sealed originals and sketches."""
 
@@ -51,15 +44,26 @@ class Vault:
         self._objects = objects
         self._keyring = keyring
 
-    def keep(self, image_id: str, original: BinaryIO, sketch: bytes, *, frames: int = 1) -> Kept:
-        """The sealed *original* and *sketch*, both durable when this returns."""
+    def keep(self, image_id: str, original: BinaryIO, *, frames: int = 1) -> tuple[KeptObject, bytes]:
+        """The sealed *original*, durable when this returns, and its fresh DEK."""
         dek = new_key()
         chunk = CHUNK if frames == 1 else FRAME_CHUNK
-        return Kept(
-            original=self._keep(f"{image_id}/original", original, dek, chunk),
-            sketch=self._keep(f"{image_id}/sketch", io.BytesIO(sketch), dek, CHUNK),
-            dek=dek,
-        )
+        return self._keep(f"{image_id}/original", original, dek, chunk), dek
+
+    def add_sketch(self, image_id: str, sketch: bytes) -> None:
+        """Seal *sketch* under the DEK of the image, which it belongs to when this returns.
+
+        Where the image was erased meanwhile, or got a sketch from somebody else, nothing is kept. A crash
+        in between leaves an object that nothing lists. Raises NotFound.
+        """
+        sealed, patient = self._find(image_id)
+        # A name of its own: one that a crash left behind must not be in the way.
+        name = f"{image_id}/{new_id('sketch')}"
+        kept = self._keep(name, io.BytesIO(sketch), self._dek(sealed, patient), CHUNK)
+        with self._records.begin() as unit:
+            wanted = unit.catalogue.set_sketch(image_id, kept.name, kept.commitment)
+        if not wanted:
+            self._objects.delete(kept.name)
 
     def _keep(self, name: str, clear: BinaryIO, dek: bytes, chunk: int) -> KeptObject:
         pieces = seal(clear, dek, context=name.encode(), chunk_size=chunk)
@@ -112,7 +116,7 @@ class Vault:
             )
 
     def check(self, sealed: SealedImage, *, whole: bool) -> None:
-        """Return when both objects of an image open; raises NotFound, SealBroken.
+        """Return when every object of an image opens; raises NotFound, SealBroken.
 
         Not *whole*: the header, the first and the last chunk only.
         """
@@ -132,11 +136,14 @@ class Vault:
         return msgspec.json.decode(clear, type=ImageFacts)
 
     def features(self, image_id: str) -> bytes:
-        """The features of the original, ``FEATURES_BYTES`` long; the rest of the sketch stays sealed."""
+        """The features of the original, ``FEATURES_BYTES`` long; the rest of the sketch stays sealed.
+
+        Raises NotFound also where there is no sketch yet.
+        """
         return self._sketch_part(image_id, 0, FEATURES_BYTES)
 
     def work(self, image_id: str) -> bytes:
-        """The work image of the original, as `imaging.match` wrote it."""
+        """The work image of the original, as `imaging.match` wrote it; raises NotFound as `features` does."""
         return self._sketch_part(image_id, FEATURES_BYTES, _MAX_WORK)
 
     def seal_facts(self, image_id: str, facts: ImageFacts, patient: Patient) -> bytes:
@@ -158,6 +165,13 @@ class Vault:
 
     def _sketch_part(self, image_id: str, offset: int, length: int) -> bytes:
         sealed, patient = self._find(image_id)
+        if sealed.sketch_name is None or sealed.sketch_commitment is None:
+            raise NotFound(
+                "sketch-missing",
+                "the image {image} has no sketch yet",
+                "make it with pleura doctor --repair",
+                image=image_id,
+            )
         with self._objects.open(sealed.sketch_name) as stream:
             return open_range(
                 stream,
@@ -169,9 +183,10 @@ class Vault:
 
 
 def objects_of(sealed: SealedImage) -> Iterator[tuple[str, bytes]]:
-    """Name and commitment of every object of one image."""
+    """Name and commitment of every object of one image; a sketch that is not made yet is none."""
     yield sealed.object_name, sealed.object_commitment
-    yield sealed.sketch_name, sealed.sketch_commitment
+    if sealed.sketch_name is not None and sealed.sketch_commitment is not None:
+        yield sealed.sketch_name, sealed.sketch_commitment
 
 
 def _facts_context(image_id: str) -> bytes:

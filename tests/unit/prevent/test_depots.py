@@ -68,6 +68,22 @@ def test_a_second_backup_adds_only_what_is_new(house: FakeHouse, nas: FakeObject
     assert before.items() <= nas.stored.items()
 
 
+def test_what_comes_in_while_a_backup_runs_is_whole_in_it(
+    house: FakeHouse, nas: FakeObjects, tmp_path: Path
+) -> None:
+    """The snapshot is newer than the list of objects it was begun with, so what it names is sent again."""
+    arrived: list[str] = []
+
+    def advance(_: int) -> None:
+        if not arrived:
+            arrived.append(receive(house, tmp_path, 7))
+
+    house.depots.sync("nas", actor="test", advance=advance)
+
+    report = house.depots.test("nas", actor="test")
+    assert (report.objects, report.whole) == (6, True)
+
+
 def test_a_backup_that_was_cut_goes_on_where_it_stopped(
     house: FakeHouse, nas: FakeObjects, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -156,6 +156,19 @@ class SqlCatalogue:
         """The number of images."""
         return int(self._connection.execute(select(func.count()).select_from(schema.images)).scalar_one())
 
+    def unsketched(self) -> Sequence[str]:
+        """The images that have no sketch yet, oldest first."""
+        table = schema.images
+        statement = select(table.c.id).where(table.c.sketch_name.is_(None)).order_by(table.c.received_at)
+        return list(self._connection.execute(statement).scalars())
+
+    def set_sketch(self, image: str, name: str, commitment: bytes) -> bool:
+        """Whether *image* is there and had no sketch; then it has this one now."""
+        table = schema.images
+        statement = update(table).where(table.c.id == image, table.c.sketch_name.is_(None))
+        values = {"sketch_name": name, "sketch_commitment": commitment}
+        return self._connection.execute(statement.values(values)).rowcount == 1
+
     def images_of_study(self, study: str) -> Sequence[SealedImage]:
         """All images of one study."""
         return self._images(schema.images.c.study == study)

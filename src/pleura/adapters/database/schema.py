@@ -26,6 +26,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    text,
 )
 
 
@@ -62,6 +63,7 @@ metadata: Final = MetaData(
 
 _NAME: Final = String(64)
 _BIG: Final = BigInteger().with_variant(Integer(), "sqlite")
+_UNSKETCHED: Final = text("sketch_name IS NULL")
 
 installation_keys: Final = Table(
     "installation_keys",
@@ -113,12 +115,14 @@ images: Final = Table(
     Column("object_name", String(260), nullable=False, unique=True),
     Column("object_size", _BIG, nullable=False),
     Column("object_commitment", LargeBinary, nullable=False),
-    Column("sketch_name", String(260), nullable=False, unique=True),
-    Column("sketch_commitment", LargeBinary, nullable=False),
+    Column("sketch_name", String(260), nullable=True, unique=True),
+    Column("sketch_commitment", LargeBinary, nullable=True),
     Column("wrapped_dek", LargeBinary, nullable=False),
     Column("sealed_facts", LargeBinary, nullable=False),
     Index("ix_images_received_at_id", "received_at", "id"),
     Index("ix_images_patient_received_at_id", "patient", "received_at", "id"),
+    # Few rows at any time, looked for before every trace.
+    Index("ix_images_unsketched", "received_at", sqlite_where=_UNSKETCHED, postgresql_where=_UNSKETCHED),
 )
 
 ledger: Final = Table(

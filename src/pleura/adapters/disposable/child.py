@@ -133,10 +133,7 @@ def _answer(job: Job, files: list[int], summons: Summons) -> Reply:
 
 def _receive(job: Job, files: list[int], __: Summons) -> Reply:
     received = writing.receive(_content(files[0]), job.about)
-    blobs = [received.display.data]
-    if received.instance is not None:
-        blobs.append(received.instance)
-    return Answer(facts=received.facts, raster=RasterShape.of(received.display)), blobs
+    return Answer(facts=received.facts), [] if received.instance is None else [received.instance]
 
 
 def _unpack(_: Job, files: list[int], summons: Summons) -> Reply:

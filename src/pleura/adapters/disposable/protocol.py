@@ -13,7 +13,7 @@ from pleura.domain.images import Description, ImageFacts
 from pleura.domain.rasters import Raster
 
 MAX_HEADER: Final = 64 << 10
-MAX_BLOBS: Final = 2
+MAX_BLOBS: Final = 1
 MAX_ANSWER: Final = 1 << 30
 """Bytes of all blobs of one frame."""
 DISK_FULL: Final = "disk-full"

@@ -16,7 +16,7 @@ from pleura.domain.images import Description
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.intake import films_below
 from pleura.entrypoints.language import Texts
-from pleura.entrypoints.output import actor, bytes_moved, print_json
+from pleura.entrypoints.output import actor, bytes_moved, print_json, steps
 from pleura.prevent.arrivals import Arrival
 
 THREADS: Final = 2
@@ -38,6 +38,9 @@ def command(
         for path, arrival in _receive_all(house, films, read_details(details), say):
             counts[arrival.status] += 1
             _report(path, arrival, say, as_json=as_json)
+        # What was answered is stored; an interruption from here on costs nothing that is not made later.
+        with steps(say("preparing to find them again"), len(house.sketcher.pending())) as advance:
+            house.sketcher.catch_up(advance)
     if not as_json:
         print(say("{stored} stored, {duplicate} duplicate, {refused} refused", **counts))
     if counts["refused"]:

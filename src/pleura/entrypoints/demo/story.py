@@ -77,7 +77,9 @@ def import_films(house: House, films: Sequence[Path], done: Callable[[], None]) 
         return arrival.image
 
     with ThreadPoolExecutor(THREADS) as pool:
-        return [image for image in pool.map(receive, enumerate(films, 1)) if image is not None]
+        images = [image for image in pool.map(receive, enumerate(films, 1)) if image is not None]
+    house.sketcher.catch_up()
+    return images
 
 
 def make_copies(house: House, images: Sequence[str], done: Callable[[], None]) -> list[IssuedCopy]:

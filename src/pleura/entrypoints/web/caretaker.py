@@ -1,9 +1,11 @@
-"""What a running server does by itself: fill every depot each day, test a restore each month."""
+"""What a running server does by itself: sketch arrivals, fill depots each day, test restores each month."""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,7 +15,8 @@ from pleura.domain.installation import Depot
 
 FILL_EVERY: Final = timedelta(days=1)
 TEST_EVERY: Final = timedelta(days=30)
-_LOOK_SECONDS: Final = 600.0
+_SKETCH_SECONDS: Final = 10.0
+_DEPOT_SECONDS: Final = 600.0
 _ACTOR: Final = "caretaker"
 
 _log = logging.getLogger("pleura.caretaker")
@@ -29,8 +32,16 @@ def due(depot: Depot, now: datetime) -> tuple[str, ...]:
     return tuple(found)
 
 
+def sketch_arrivals(house: House, is_stopped: Callable[[], bool] = lambda: False) -> None:
+    """Make the missing sketches, until *is_stopped*; a fault is logged by its code and tried again."""
+    try:
+        house.sketcher.catch_up(is_stopped=is_stopped)
+    except PleuraError as fault:
+        _log.warning("sketches: %s", fault.code)
+
+
 def look_after(house: House) -> None:
-    """Do everything that is due; a fault is logged by its code, shown by the doctor, and tried again."""
+    """Do all that depots wait for; a fault is logged by its code, shown by the doctor, and tried again."""
     for depot in house.depots.all():
         for act in due(depot, house.clock.now()):
             try:
@@ -48,7 +59,7 @@ class Caretaker:
         self._thread = threading.Thread(target=self._work, name="caretaker", daemon=True)
 
     def start(self) -> None:
-        """Begin to look, now and every ten minutes."""
+        """Begin to look: for arrivals every ten seconds, for depots every ten minutes."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -57,6 +68,10 @@ class Caretaker:
         self._thread.join()
 
     def _work(self) -> None:
+        depots_at = time.monotonic()
         while not self._stopped.is_set():
-            look_after(self._house)
-            self._stopped.wait(_LOOK_SECONDS)
+            sketch_arrivals(self._house, self._stopped.is_set)
+            if time.monotonic() >= depots_at:
+                look_after(self._house)
+                depots_at = time.monotonic() + _DEPOT_SECONDS
+            self._stopped.wait(_SKETCH_SECONDS)

@@ -85,15 +85,29 @@ def shown(dataset: Dataset) -> Raster:
     frame = first_frame(dataset)
     if text(dataset, "PhotometricInterpretation") not in GREY:
         return to_raster(_rgb(frame, dataset))
+    return to_raster(_table(frame, dataset)[frame.view(f"u{frame.dtype.itemsize}")])
+
+
+def check_shown(dataset: Dataset) -> None:
+    """Return when `shown` would show the first frame of a checked data set; raises as it does.
+
+    The frame is decoded and its look-up table made; only looking every pixel up is left out.
+    """
+    frame = first_frame(dataset)
+    if text(dataset, "PhotometricInterpretation") in GREY:
+        _table(frame, dataset)
+    else:
+        _rgb(frame, dataset)
+
+
+def _table(frame: NDArray[Any], dataset: Dataset) -> NDArray[np.uint8]:
+    """The 8-bit grey of every value that *frame* can hold, indexed by its bits taken as unsigned."""
     grey = _grey_of(frame, _domain(frame), dataset)
     if _is_inverted(dataset):
         grey = 1 - grey
     table = np.floor(grey * 255 + 0.5).astype(np.uint8)
-    unsigned = frame.view(f"u{frame.dtype.itemsize}")
-    # The table lists values in ascending order; stored bits of a signed value index it after a roll.
-    if frame.dtype.kind == "i":
-        table = np.roll(table, len(table) // 2)
-    return to_raster(table[unsigned])
+    # The domain is ascending; the bits of a signed value index it after a roll.
+    return np.roll(table, len(table) // 2) if frame.dtype.kind == "i" else table
 
 
 def _domain(frame: NDArray[Any]) -> NDArray[Any]:

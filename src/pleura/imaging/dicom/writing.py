@@ -26,7 +26,7 @@ from pleura.imaging.dicom.pictures import RECEIVED_FORMATS, SUSPECT_FORMATS, Pic
 from pleura.imaging.dicom.reading import GREY, facts, number, open_instance, text
 from pleura.imaging.dicom.refusals import only_refusals, refuse
 from pleura.imaging.dicom.structure import is_part10, looks_like_dataset
-from pleura.imaging.dicom.windows import shown
+from pleura.imaging.dicom.windows import check_shown, shown
 from pleura.imaging.rasters import to_array, to_raster
 
 IMPLEMENTATION_CLASS_UID: Final = UID("2.25.172393849184036719268817201190218351117")
@@ -57,10 +57,10 @@ def receive(data: bytes, about: Description = UNDESCRIBED) -> Received:
             raise refuse("file-empty")
         if is_dicom(data):
             dataset = open_instance(data)
-            return Received(facts=facts(dataset, "dicom"), instance=None, display=shown(dataset))
+            check_shown(dataset)
+            return Received(facts=facts(dataset, "dicom"), instance=None)
         instance = wrap(open_picture(data, RECEIVED_FORMATS), data, about)
-        dataset = open_instance(instance)
-        return Received(facts=_picture_facts(dataset), instance=instance, display=shown(dataset))
+        return Received(facts=_picture_facts(open_instance(instance)), instance=instance)
 
 
 def suspect(data: bytes) -> Raster:

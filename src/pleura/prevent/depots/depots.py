@@ -34,6 +34,7 @@ from pleura.prevent.depots.snapshot import (
     heads_of,
     new_head,
     newest_head,
+    publish,
     read_snapshot,
     write_snapshot,
 )
@@ -133,22 +134,23 @@ class Depots:
         return _read(clear)
 
     def sync(self, name: str, *, actor: str, advance: Callable[[int], None] = lambda _: None) -> Synced:
-        """What was added: every object that the depot lacks, then a snapshot; raises what the place says.
+        """What was added: every object that the depot lacks, and a snapshot; raises what the place says.
 
+        1. What the depot lacks is sent.
+        2. The database as it is then is written, under no name yet.
+        3. What came in during 1 and 2 is sent: the snapshot may name it, and may name nothing else.
+        4. The head makes the snapshot count.
         A run that is cut is completed by the next one: what is there already is not sent again.
         """
         self._refuse_halfway()
         store = self.connect(self.place(name))
         self._refuse_emptied(name, store)
         boxes = Boxes(store, self.keyring.depot_key)
-        present, sealed_images = boxes.present(), self._images()
-        added = size = 0
-        for object_name in _objects(sealed_images):
-            if boxes.box(object_name) not in present:
-                written = boxes.put(object_name, self.objects)
-                added, size = added + 1, size + written
-                advance(written)
-        head = self._write_snapshot(store, len(sealed_images))
+        present, sizes = boxes.present(), list[int]()
+        head, key = self._new_head(self._send(boxes, present, sizes, advance))
+        write_snapshot(store, head, key, self.records.dump())
+        objects = self._send(boxes, present, sizes, advance)
+        publish(store, head)
         self._prune(store, head)
         with self.records.begin() as unit:
             depot = unit.catalogue.depot(name)
@@ -160,10 +162,21 @@ class Depots:
                 actor,
                 depot=name,
                 snapshot=head.snapshot,
-                objects=2 * len(sealed_images),
-                added=added,
+                objects=objects,
+                added=len(sizes),
             )
-        return Synced(snapshot=head.snapshot, objects=2 * len(sealed_images), added=added, bytes_added=size)
+        return Synced(snapshot=head.snapshot, objects=objects, added=len(sizes), bytes_added=sum(sizes))
+
+    def _send(self, boxes: Boxes, present: set[str], sizes: list[int], advance: Callable[[int], None]) -> int:
+        """The number of objects there are; those whose box is not among *present* are sent and added."""
+        names = list(_objects(self._images()))
+        for name in names:
+            box = boxes.box(name)
+            if box not in present:
+                sizes.append(boxes.put(name, self.objects))
+                present.add(box)
+                advance(sizes[-1])
+        return len(names)
 
     def status(self, name: str) -> DepotReport:
         """What the depot lacks, by the names it lists; nothing is read."""
@@ -274,18 +287,16 @@ class Depots:
         with self.records.begin() as unit:
             return list(unit.catalogue.images())
 
-    def _write_snapshot(self, store: ObjectStore, images: int) -> Head:
+    def _new_head(self, objects: int) -> tuple[Head, bytes]:
         root = self.keyring.root
-        head, key = new_head(
+        return new_head(
             snapshot=new_id("snapshot"),
             made_at=self.clock.now().isoformat(),
             epoch=root.epoch,
-            objects=2 * images,
+            objects=objects,
             by_recovery=by_recovery(self.root_file.read()),
             root_key=root.key(root.epoch),
         )
-        write_snapshot(store, head, key, self.records.dump())
-        return head
 
     def _prune(self, store: ObjectStore, newest: Head) -> None:
         """Remove snapshots that no root opens any more, those beyond the number kept, and unfinished ones."""
@@ -297,9 +308,10 @@ class Depots:
                 store.delete(name)
 
     def _verify(self, boxes: Boxes, images: Sequence[SealedImage]) -> DepotReport:
-        missing, damaged = [], []
+        count, missing, damaged = 0, [], []
         for sealed in images:
             for name, commitment in objects_of(sealed):
+                count += 1
                 try:
                     header = boxes.verify(name)
                 except NotFound:
@@ -309,7 +321,7 @@ class Depots:
                 else:
                     if commitment and commitment_of(header) != commitment:
                         damaged.append(name)
-        return DepotReport(objects=2 * len(images), missing=missing, damaged=damaged)
+        return DepotReport(objects=count, missing=missing, damaged=damaged)
 
     def _rehearsed(self, store: ObjectStore, head: Head) -> DepotReport:
         pieces = read_snapshot(store, head, self._root_key(head))

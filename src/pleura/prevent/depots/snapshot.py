@@ -40,10 +40,14 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def write_snapshot(store: ObjectStore, head: Head, key: bytes, pieces: Iterable[bytes]) -> None:
-    """Store the sealed snapshot, then its head: a run that is cut leaves a snapshot that nothing names."""
+    """Store the sealed snapshot, which nothing names until `publish`."""
     clear: io.RawIOBase = _Stream(iter(pieces))
     sealed = seal(io.BufferedReader(clear), key, context=head.context, algorithm=Algorithm.AES_256_GCM)
     store.put(f"{SNAPSHOTS}{head.snapshot}", sealed)
+
+
+def publish(store: ObjectStore, head: Head) -> None:
+    """Store the head: from now on the snapshot counts."""
     store.put(f"{HEADS}{head.snapshot}", [msgspec.json.encode(head)])
 
 

@@ -1,0 +1,49 @@
+"""An image may wait for its sketch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+_COLUMNS: dict[str, sa.types.TypeEngine[Any]] = {
+    "sketch_name": sa.String(length=260),
+    "sketch_commitment": sa.LargeBinary(),
+}
+_UNSKETCHED = sa.text("sketch_name IS NULL")
+
+
+def upgrade() -> None:
+    """Let the sketch of an image be made after the image is stored."""
+    _alter(nullable=True)
+    op.create_index(
+        "ix_images_unsketched",
+        "images",
+        ["received_at"],
+        sqlite_where=_UNSKETCHED,
+        postgresql_where=_UNSKETCHED,
+    )
+
+
+def downgrade() -> None:
+    """Take that away; an image that waits for its sketch gets the name of one that is not there."""
+    op.drop_index("ix_images_unsketched", "images")
+    images = sa.table(
+        "images",
+        sa.column("id", sa.String()),
+        sa.column("sketch_name", sa.String()),
+        sa.column("sketch_commitment", sa.LargeBinary()),
+    )
+    waiting = images.update().where(images.c.sketch_name.is_(None))
+    op.execute(waiting.values(sketch_name=images.c.id + "/sketch", sketch_commitment=b""))
+    _alter(nullable=False)
+
+
+def _alter(*, nullable: bool) -> None:
+    with op.batch_alter_table("images") as images:
+        for name, kind in _COLUMNS.items():
+            images.alter_column(name, existing_type=kind, nullable=nullable)
