@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from pleura.adapters.disposable.unzip import unzip
 from pleura.domain.images import UNDESCRIBED, Description
@@ -15,8 +17,13 @@ from pleura.imaging.dicom import windows, writing
 class InProcessWorker:
     """Quick and without isolation: for unit tests of what stands on the port."""
 
-    def receive(self, path: Path, about: Description = UNDESCRIBED) -> Received:
-        return writing.receive(path.read_bytes(), about)
+    @contextmanager
+    def opened(self, path: Path) -> Iterator[BinaryIO]:
+        with path.open("rb") as stream:
+            yield stream
+
+    def receive(self, source: BinaryIO, about: Description = UNDESCRIBED) -> Received:
+        return writing.receive(_content(source), about)
 
     def unpack(self, archive: Path, folder: Path) -> Sequence[Path]:
         target = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -36,5 +43,10 @@ class InProcessWorker:
     def derive(self, original: bytes, pixels: Raster, sop_instance_uid: str, derivation: str) -> bytes:
         return writing.derive(original, pixels, sop_instance_uid, derivation)
 
-    def suspect(self, path: Path) -> Raster:
-        return writing.suspect(path.read_bytes())
+    def suspect(self, source: BinaryIO) -> Raster:
+        return writing.suspect(_content(source))
+
+
+def _content(source: BinaryIO) -> bytes:
+    source.seek(0)
+    return source.read()

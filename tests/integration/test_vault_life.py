@@ -399,12 +399,15 @@ def test_a_stolen_disk_shows_no_name_and_no_pixel(person: Person) -> None:
         ).returncode
         == 0
     )
+    assert person.types("trace", "copy.png").returncode == 0
+    assert person.types("trace", str(next((person.folder / "films").iterdir()))).returncode == 1
     films = [path.read_bytes() for path in (person.folder / "films").iterdir()]
     planted = [NAME, PATIENT_ID, BIRTH, ACCESSION, "1.2.826.0", "Dr Secretive", "second opinion"]
     needles = [word.encode(form) for word in planted for form in ("utf-8", "utf-16-le")]
     needles += [whole[at : at + 24] for whole in films for at in range(400, len(whole) - 24, 97)]
     # A plain digest would let a thief ask whether a film that he has is in here.
-    digests = [hashlib.sha256(whole) for whole in films] + [hashlib.sha256(PATIENT_ID.encode())]
+    pictures = [*films, (person.folder / "copy.png").read_bytes()]
+    digests = [hashlib.sha256(whole) for whole in pictures] + [hashlib.sha256(PATIENT_ID.encode())]
     needles += [form for each in digests for form in (each.digest(), each.hexdigest().encode())]
     stolen = b"\0".join([*everything_below(person.home), *everything_below(person.folder / "nas")])
 

@@ -36,6 +36,7 @@ from tests.fakes.worker import InProcessWorker
 from pleura.adapters.worker import DisposableWorker, WorkerLimits
 from pleura.domain.errors import BadInput
 from pleura.domain.ports import PictureWorker
+from pleura.domain.rasters import Raster, Received
 from pleura.imaging.rasters import encode_png, to_raster
 
 WHOLE = part10(image(ramp(), 12, WindowCenter="2048", WindowWidth="4096"))
@@ -63,9 +64,19 @@ def saved(data: bytes, folder: Path) -> Path:
     return path
 
 
+def receive(worker: PictureWorker, path: Path) -> Received:
+    with worker.opened(path) as source:
+        return worker.receive(source)
+
+
+def suspect(worker: PictureWorker, path: Path) -> Raster:
+    with worker.opened(path) as source:
+        return worker.suspect(source)
+
+
 def code_of(worker: PictureWorker, data: bytes, folder: Path) -> str:
     with pytest.raises(BadInput) as caught:
-        worker.receive(saved(data, folder))
+        receive(worker, saved(data, folder))
     assert str(caught.value)
     return caught.value.code
 
@@ -100,9 +111,9 @@ def test_every_method_answers_as_the_functions_do(worker: DisposableWorker, tmp_
     picture.write_bytes(encode_png(to_raster(ramp(bits=8))))
     stored = here.stored(WHOLE)
 
-    assert worker.receive(dicom) == here.receive(dicom)
-    assert worker.receive(picture) == here.receive(picture)
-    assert worker.suspect(picture) == here.suspect(picture)
+    assert receive(worker, dicom) == receive(here, dicom)
+    assert receive(worker, picture) == receive(here, picture)
+    assert suspect(worker, picture) == suspect(here, picture)
     assert worker.display(WHOLE) == here.display(WHOLE)
     assert worker.stored(WHOLE) == stored
     derived = worker.derive(WHOLE, stored.raster, "2.25.9", "marked copy")
@@ -115,7 +126,7 @@ def test_every_encoding_is_decoded_within_the_limits(
 ) -> None:
     path = saved(valid_files()[name], tmp_path)
 
-    assert worker.receive(path) == InProcessWorker().receive(path)
+    assert receive(worker, path) == receive(InProcessWorker(), path)
 
 
 def test_an_archive_is_unpacked(worker: DisposableWorker, tmp_path: Path) -> None:
@@ -151,7 +162,7 @@ def test_a_pipe_and_a_folder_and_nothing_are_refused(worker: DisposableWorker, t
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path, tmp_path / "absent"):
         with pytest.raises(BadInput) as caught:
-            worker.receive(path)
+            receive(worker, path)
         assert caught.value.code == "file-unreadable"
 
 
@@ -267,7 +278,7 @@ def test_a_job_costs_a_fork_and_not_a_start(worker: DisposableWorker) -> None:
 
 def test_a_large_frame_of_the_slow_kind_is_still_read(slow: bytes, tmp_path: Path) -> None:
     with DisposableWorker() as worker:
-        received = worker.receive(saved(slow, tmp_path))
+        received = receive(worker, saved(slow, tmp_path))
         shown = worker.display(slow)
 
     assert (received.facts.rows, received.facts.columns) == (9000, 9000)

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final, cast
 
 import msgspec
 
@@ -91,10 +91,15 @@ class DisposableWorker:
                 self._zygote.stop()
             self._zygote = None
 
-    def receive(self, path: Path, about: Description = UNDESCRIBED) -> Received:
-        """What the file at *path* is; raises BadInput."""
-        with _file(path) as source:
-            answer, blobs = self._ask(Job(verb="receive", about=about), [source])
+    @contextmanager
+    def opened(self, path: Path) -> Iterator[BinaryIO]:
+        """The regular file at *path*, unbuffered, for the processes share its position; raises BadInput."""
+        with _file(path) as descriptor, os.fdopen(descriptor, "rb", buffering=0, closefd=False) as stream:
+            yield cast("BinaryIO", stream)
+
+    def receive(self, source: BinaryIO, about: Description = UNDESCRIBED) -> Received:
+        """What an opened file is; raises BadInput."""
+        answer, blobs = self._ask(Job(verb="receive", about=about), [source.fileno()])
         if answer.facts is None or len(blobs) > 1:
             raise refuse("decode-died")
         facts = answer.facts
@@ -149,10 +154,9 @@ class DisposableWorker:
             raise refuse("decode-died")
         return blobs[0]
 
-    def suspect(self, path: Path) -> Raster:
-        """Any picture or DICOM file as 8-bit grey or RGB, upright; raises BadInput."""
-        with _file(path) as source:
-            answer, blobs = self._ask(Job(verb="suspect"), [source])
+    def suspect(self, source: BinaryIO) -> Raster:
+        """An opened picture or DICOM file as 8-bit grey or RGB, upright; raises BadInput."""
+        answer, blobs = self._ask(Job(verb="suspect"), [source.fileno()])
         return _raster(answer.raster, b"".join(blobs))
 
     def _ask(

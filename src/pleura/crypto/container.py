@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from pleura.crypto.engines import TAG_BYTES, Aead, Algorithm, engine
-from pleura.crypto.keys import derive
+from pleura.crypto.keys import KEY_BYTES, derive
 from pleura.domain.errors import SealBroken
 
 MAGIC: Final = b"pleura\x00\x01"
@@ -181,6 +181,8 @@ def _start(dek: bytes, context: bytes, fixed: bytes) -> tuple[_Stream, bytes]:
 
     key || commitment = HKDF(DEK, "sealed-object", fixed header || context)
     """
+    if len(dek) != KEY_BYTES:
+        raise SealBroken
     _, algorithm, bits, _, prefix = _FIXED.unpack(fixed)
     chosen = engine(Algorithm(algorithm))
     material = derive(dek, "sealed-object", fixed + context, chosen.key_bytes + COMMITMENT_BYTES)

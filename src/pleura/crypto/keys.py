@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
+import io
 import secrets
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
 from pleura.domain.errors import SealBroken
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 KEY_BYTES: Final = 32
 _PIECE: Final = 1 << 20
@@ -56,21 +60,39 @@ def digest(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def digest_of(stream: BinaryIO) -> bytes:
-    """SHA-256 of everything that is left in *stream*."""
-    return hashlib.file_digest(stream, "sha256").digest()  # type: ignore[arg-type]  # it has readinto
-
-
 def keyed_digest(key: bytes, data: bytes) -> bytes:
     """HMAC-SHA-256 of *data*, 32 bytes (RFC 2104)."""
-    code = HMAC(key, SHA256())
-    code.update(data)
-    return code.finalize()
+    return hmac.digest(key, data, "sha256")
 
 
 def keyed_digest_of(key: bytes, stream: BinaryIO) -> bytes:
     """HMAC-SHA-256 of everything that is left in *stream*."""
-    code = HMAC(key, SHA256())
-    while piece := stream.read(_PIECE):
-        code.update(piece)
-    return code.finalize()
+    reader = DigestingReader(key, stream)
+    buffer = bytearray(_PIECE)
+    while reader.readinto(buffer):
+        pass
+    return reader.digest()
+
+
+class DigestingReader(io.RawIOBase):
+    """A stream that also makes the HMAC-SHA-256 of all that is read through it."""
+
+    def __init__(self, key: bytes, source: BinaryIO) -> None:
+        self._source = source
+        # The standard library's, because it lets other threads work meanwhile.
+        self._code = hmac.new(key, digestmod="sha256")
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """The number of bytes read, 0 at the end."""
+        view = memoryview(buffer)
+        size = int(self._source.readinto(view) or 0)  # type: ignore[attr-defined]  # every binary stream has it
+        self._code.update(view[:size])
+        return size
+
+    def digest(self) -> bytes:
+        """The digest of what was read so far, 32 bytes."""
+        return self._code.digest()

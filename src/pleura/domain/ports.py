@@ -183,8 +183,12 @@ class PictureWorker(Protocol):
     died or ran over a limit.
     """
 
-    def receive(self, path: Path, about: Description = UNDESCRIBED) -> Received:
-        """What the file at *path* is: a DICOM instance, or a picture made one and described by *about*."""
+    def opened(self, path: Path) -> AbstractContextManager[BinaryIO]:
+        """The regular file at *path*: all who read from it read one file, whatever the path becomes."""
+        ...
+
+    def receive(self, source: BinaryIO, about: Description = UNDESCRIBED) -> Received:
+        """What an opened file is: a DICOM instance, or a picture made one and described by *about*."""
         ...
 
     def unpack(self, archive: Path, folder: Path) -> Sequence[Path]:
@@ -203,8 +207,8 @@ class PictureWorker(Protocol):
         """A DICOM instance derived from *original* with *pixels* as its stored values."""
         ...
 
-    def suspect(self, path: Path) -> Raster:
-        """Any picture or DICOM file as 8-bit grey or RGB, upright as its EXIF says."""
+    def suspect(self, source: BinaryIO) -> Raster:
+        """An opened picture or DICOM file as 8-bit grey or RGB, upright as its EXIF says."""
         ...
 
 
@@ -217,6 +221,10 @@ class Archive(Protocol):
 
     def work(self, image_id: str) -> bytes:
         """The work image of one original, as `imaging.match` wrote it."""
+        ...
+
+    def digest(self, source: BinaryIO) -> bytes:
+        """The keyed digest of a stream: it tells a thief of the ledger nothing about a picture he has."""
         ...
 
     def copies(self, image_id: str) -> Sequence[str]:

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from pleura.crypto.keys import digest_of
 from pleura.domain.copies import CopyRecord
 from pleura.domain.errors import BadInput
 from pleura.domain.ports import Archive, Clock, PictureWorker, Records
@@ -110,13 +109,16 @@ class Tracer:
     def trace(self, path: Path, *, actor: str) -> Trace:
         """The verdict on the picture at *path*; raises BadInput for what is no picture, LedgerBroken."""
         started = time.monotonic()
-        suspect_digest = _digest(path)
-        try:
-            suspect = self.worker.suspect(path)
-        except BadInput as refusal:
-            with self.records.begin() as unit:
-                self.ledger.append(unit.ledger, "refusal", actor, reason=refusal.code, content=suspect_digest)
-            raise
+        with self.worker.opened(path) as source:
+            suspect_digest = self.archive.digest(source).hex()
+            try:
+                suspect = self.worker.suspect(source)
+            except BadInput as refusal:
+                with self.records.begin() as unit:
+                    self.ledger.append(
+                        unit.ledger, "refusal", actor, reason=refusal.code, content=suspect_digest
+                    )
+                raise
         reading, comparisons = self._read(suspect)
         report = self._judge(reading, comparisons, time.monotonic() - started)
         self._write(report, suspect_digest, actor)
@@ -191,16 +193,3 @@ def _verdict(image: str | None, record: CopyRecord | None) -> Verdict:
     if image is None:
         return Verdict.UNKNOWN
     return Verdict.TRACED if record else Verdict.MATCHED
-
-
-def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            return digest_of(stream).hex()
-    except OSError as error:
-        raise BadInput(
-            "no-such-file",
-            "there is no readable file {path}",
-            "check the path and its permissions",
-            path=str(path),
-        ) from error

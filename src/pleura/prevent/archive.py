@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import BinaryIO
 
+from pleura.crypto.keys import keyed_digest_of
 from pleura.domain.copies import CopyRecord
 from pleura.prevent.copies import Copies
 from pleura.prevent.keyring import Keyring
@@ -31,6 +33,10 @@ class VaultArchive:
     def work(self, image_id: str) -> bytes:
         """The work image of one original."""
         return self._vault.work(image_id)
+
+    def digest(self, source: BinaryIO) -> bytes:
+        """The digest by which the catalogue would know the stream as an original."""
+        return keyed_digest_of(self._keyring.index_key, source)
 
     def copies(self, image_id: str) -> Sequence[str]:
         """Names of all copies made of one original."""

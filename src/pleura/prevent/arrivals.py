@@ -2,9 +2,10 @@
 
 The order is what makes a crash harmless:
 
-1. The keyed digest of the bytes finds a duplicate.
+1. The file is opened once; the keyed digest of its bytes finds a duplicate.
 2. A disposable worker without keys decodes the file; what it refuses is recorded and goes no further.
-3. The original is sealed and durable under a name that nothing lists yet.
+3. The original is sealed and durable under a name that nothing lists yet; the digest of what was sealed
+   is the one of step 1, or the file is refused.
 4. Patient, study, image and ledger entry become durable in one transaction.
 5. Only then is the answer "stored". A crash before step 4 leaves an object that no catalogue row
    names; a rerun stores the file again. The sketch that a trace needs comes after (`prevent.sketcher`).
@@ -15,10 +16,10 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, cast
 
 from pleura.crypto.fields import blind_index
-from pleura.crypto.keys import keyed_digest_of
+from pleura.crypto.keys import DigestingReader, keyed_digest, keyed_digest_of
 from pleura.domain.errors import BadInput
 from pleura.domain.ids import new_id
 from pleura.domain.images import UNDESCRIBED, Description, Image, ImageFacts, SealedImage
@@ -56,30 +57,87 @@ class Arrivals:
 
         *about* describes a picture; a DICOM instance speaks for itself.
         """
-        with path.open("rb") as stream:
-            content_index = keyed_digest_of(self.keyring.index_key, stream)
+        try:
+            with self.worker.opened(path) as source:
+                return self._receive(source, actor, about)
+        except BadInput as refusal:
+            self._record_refusal(refusal, keyed_digest(self.keyring.index_key, b""), actor)
+            return Arrival(status="refused", refusal=refusal)
+
+    def _receive(self, source: BinaryIO, actor: str, about: Description) -> Arrival:
+        content_index = keyed_digest_of(self.keyring.index_key, source)
         with self.records.begin() as unit:
             known = unit.catalogue.image_by_content(content_index)
         if known is not None:
             return _duplicate(known)
         try:
-            received = self.worker.receive(path, about)
-            self._refuse_other_content(received.facts, content_index)
+            received = self.worker.receive(source, about)
+            return self._store(source, received, content_index, actor)
         except BadInput as refusal:
             self._record_refusal(refusal, content_index, actor)
             return Arrival(status="refused", refusal=refusal)
-        return self._store(path, received, content_index, actor)
 
-    def _store(self, path: Path, received: Received, content_index: bytes, actor: str) -> Arrival:
+    def _store(self, source: BinaryIO, received: Received, content_index: bytes, actor: str) -> Arrival:
+        """The arrival once it is durable; an object that ends up in no row is deleted again."""
         image_id = new_id("image")
-        with _original(path, received) as original:
-            kept, dek = self.vault.keep(image_id, original, frames=received.facts.frames)
+        kept, dek = self._keep(image_id, source, received, content_index)
+        try:
+            arrival = self._record(image_id, received.facts, kept, dek, content_index, actor)
+        except BadInput:
+            self.vault.discard(kept)
+            raise
+        if arrival.status == "duplicate":
+            self.vault.discard(kept)
+        return arrival
+
+    def _keep(
+        self, image_id: str, source: BinaryIO, received: Received, content_index: bytes
+    ) -> tuple[KeptObject, bytes]:
+        """The sealed original and its DEK; raises BadInput where the file is not what was checked any more.
+
+        Somebody may be writing the file still. What is sealed must be what was decoded and what the
+        digest stands for, so the digest is made once more of the very bytes that are sealed.
+        """
+        source.seek(0)
+        if received.instance is None:
+            reader = DigestingReader(self.keyring.index_key, source)
+            kept, dek = self.vault.keep(image_id, cast("BinaryIO", reader), frames=received.facts.frames)
+            sealed = reader.digest()
+        else:
+            kept, dek = self.vault.keep(image_id, io.BytesIO(received.instance))
+            sealed = keyed_digest_of(self.keyring.index_key, source)
+        if sealed != content_index:
+            self.vault.discard(kept)
+            raise BadInput(
+                "file-changed",
+                "the file was changed while it was imported",
+                "wait until whoever writes it is done, and import it again",
+            )
+        return kept, dek
+
+    def _record(
+        self,
+        image_id: str,
+        facts: ImageFacts,
+        kept: KeptObject,
+        dek: bytes,
+        content_index: bytes,
+        actor: str,
+    ) -> Arrival:
+        """Row and ledger entry in one transaction, unless another import was first; raises BadInput."""
         with self.records.begin() as unit:
-            # Another import of the same file may have finished while this one was sealing.
             known = unit.catalogue.image_by_content(content_index)
             if known is not None:
                 return _duplicate(known)
-            sealed = self._catalogue(unit, image_id, received.facts, kept, dek, content_index)
+            known = unit.catalogue.image_by_instance(self._instance_index(facts))
+            if known is not None:
+                raise BadInput(
+                    "instance-conflict",
+                    "the SOP Instance UID is already stored with other content, as {image}",
+                    "ask the sender which of the two is right; the stored one was not changed",
+                    image=known.image.id,
+                )
+            sealed = self._catalogue(unit, image_id, facts, kept, dek, content_index)
             self.ledger.append(
                 unit.ledger,
                 "import",
@@ -122,18 +180,6 @@ class Arrivals:
         unit.catalogue.add_image(sealed)
         return sealed
 
-    def _refuse_other_content(self, facts: ImageFacts, content_index: bytes) -> None:
-        with self.records.begin() as unit:
-            known = unit.catalogue.image_by_instance(self._instance_index(facts))
-        # The same content may have been stored meanwhile by another import: that is a duplicate.
-        if known is not None and known.content_index != content_index:
-            raise BadInput(
-                "instance-conflict",
-                "the SOP Instance UID is already stored with other content, as {image}",
-                "ask the sender which of the two is right; the stored one was not changed",
-                image=known.image.id,
-            )
-
     def _instance_index(self, facts: ImageFacts) -> bytes:
         return blind_index(self.keyring.index_key, "instance", facts.sop_instance_uid)
 
@@ -142,11 +188,6 @@ class Arrivals:
             self.ledger.append(
                 unit.ledger, "refusal", actor, reason=refusal.code, content=content_index.hex()
             )
-
-
-def _original(path: Path, received: Received) -> BinaryIO:
-    """The bytes to seal: the file as received, or the DICOM instance made from a picture."""
-    return path.open("rb") if received.instance is None else io.BytesIO(received.instance)
 
 
 def _duplicate(known: SealedImage) -> Arrival:

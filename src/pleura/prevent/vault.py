@@ -50,6 +50,10 @@ class Vault:
         chunk = CHUNK if frames == 1 else FRAME_CHUNK
         return self._keep(f"{image_id}/original", original, dek, chunk), dek
 
+    def discard(self, kept: KeptObject) -> None:
+        """Delete an object that no row names."""
+        self._objects.delete(kept.name)
+
     def add_sketch(self, image_id: str, sketch: bytes) -> None:
         """Seal *sketch* under the DEK of the image, which it belongs to when this returns.
 

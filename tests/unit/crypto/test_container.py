@@ -23,6 +23,16 @@ CONTEXT = b"img-1/original"
 CHUNK = 4096
 
 
+def test_a_dek_of_another_length_seals_and_opens_nothing() -> None:
+    whole = sealed(b"film")
+
+    for dek in (DEK[:16], DEK + b"\0", b"", b"short"):
+        with pytest.raises(SealBroken):
+            open_all(io.BytesIO(whole), dek, context=CONTEXT)
+        with pytest.raises(SealBroken):
+            list(seal(io.BytesIO(b"film"), dek, context=CONTEXT))
+
+
 def sealed(clear: bytes, *, algorithm: Algorithm = Algorithm.SM4_GCM, chunk_size: int = CHUNK) -> bytes:
     pieces = seal(io.BytesIO(clear), DEK, context=CONTEXT, algorithm=algorithm, chunk_size=chunk_size)
     return b"".join(bytes(piece) for piece in pieces)

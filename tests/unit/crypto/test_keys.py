@@ -12,8 +12,6 @@ import pytest
 from pleura.crypto.fields import blind_index, open_field, seal_field
 from pleura.crypto.keys import (
     derive,
-    digest,
-    digest_of,
     keyed_digest,
     keyed_digest_of,
     keystream,
@@ -60,10 +58,9 @@ def test_a_keystream_begins_the_same_whatever_its_length() -> None:
     assert keystream(KEY, 40) != keystream(bytes(32), 40)
 
 
-def test_a_stream_has_the_digest_of_its_bytes() -> None:
+def test_a_stream_has_the_keyed_digest_of_its_bytes() -> None:
     data = os.urandom(3_000_000)
 
-    assert digest_of(io.BytesIO(data)) == digest(data)
     assert keyed_digest_of(KEY, io.BytesIO(data)) == keyed_digest(KEY, data)
 
 

@@ -68,6 +68,7 @@ def test_any_of_the_needed_number_of_shares_give_the_code(needed: int, total: in
     shares = split(code, needed, total)
 
     assert len(shares) == total
+    assert read_code(shares) == code
     for chosen in itertools.islice(itertools.combinations(shares, needed), 4):
         assert read_code(list(chosen)) == code
 

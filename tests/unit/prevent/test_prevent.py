@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from PIL import Image as Picture
@@ -18,9 +19,10 @@ from tests.fakes.records import FakeLedgerRows
 from pleura.crypto.passwords import hash_password
 from pleura.domain.copies import CopyForm
 from pleura.domain.errors import BadInput, EnvironmentFault, LedgerBroken, NotFound, Refused, SealBroken
-from pleura.domain.images import Description, Device, Identity
+from pleura.domain.images import UNDESCRIBED, Description, Device, Identity
 from pleura.domain.installation import Account
 from pleura.domain.ports import LedgerRow
+from pleura.domain.rasters import Received
 from pleura.imaging.rasters import to_array
 from pleura.prevent.copies import CopyRequest
 from pleura.prevent.patients import identity_of
@@ -210,6 +212,69 @@ class FullLedger(FakeLedgerRows):
 
     def add(self, row: LedgerRow) -> None:
         raise EnvironmentFault("disk-full", "the disk is full", "free some space")
+
+
+def test_a_file_that_changes_after_its_check_is_refused(house: FakeHouse, tmp_path: Path) -> None:
+    """What is sealed is what was decoded: a modality may be writing the file still."""
+    path = tmp_path / "a.dcm"
+    path.write_bytes(part10(image(ramp(), 12)))
+    check = house.worker.receive
+
+    def changed_after_check(source: BinaryIO, about: Description = UNDESCRIBED) -> Received:
+        received = check(source, about)
+        path.write_bytes(path.read_bytes()[:-1] + b"!")
+        return received
+
+    house.worker.receive = changed_after_check  # type: ignore[method-assign]
+    arrival = house.arrivals.receive(path, actor="test")
+
+    assert arrival.refusal is not None
+    assert arrival.refusal.code == "file-changed"
+    assert (house.vault.images(), house.objects.stored, house.kinds()) == ([], {}, ["refusal"])
+
+
+def test_a_picture_that_changes_after_its_check_is_refused(
+    house: FakeHouse, write: Callable[[int], Path]
+) -> None:
+    path, check = write(1), house.worker.receive
+
+    def changed_after_check(source: BinaryIO, about: Description = UNDESCRIBED) -> Received:
+        received = check(source, about)
+        path.write_bytes(write(2).read_bytes())
+        return received
+
+    house.worker.receive = changed_after_check  # type: ignore[method-assign]
+    arrival = house.arrivals.receive(path, actor="test")
+
+    assert arrival.refusal is not None
+    assert arrival.refusal.code == "file-changed"
+    assert house.objects.stored == {}
+
+
+def test_two_imports_of_one_instance_with_other_pixels_at_once_store_one(
+    house: FakeHouse, tmp_path: Path
+) -> None:
+    """Both pass every check before either is recorded; the transaction decides."""
+    first, second = tmp_path / "a.dcm", tmp_path / "b.dcm"
+    dataset = image(ramp(), 12)
+    first.write_bytes(part10(dataset))
+    dataset.PixelData = bytes(len(dataset.PixelData))
+    second.write_bytes(part10(dataset))
+    check = house.worker.receive
+
+    def overtaken(source: BinaryIO, about: Description = UNDESCRIBED) -> Received:
+        house.worker.receive = check  # type: ignore[method-assign]
+        received = check(source, about)
+        house.receive(second)
+        return received
+
+    house.worker.receive = overtaken  # type: ignore[method-assign]
+    arrival = house.arrivals.receive(first, actor="test")
+
+    assert arrival.refusal is not None
+    assert arrival.refusal.code == "instance-conflict"
+    assert len(house.vault.images()) == 1
+    assert len([name for name in house.objects.stored if name.endswith("/original")]) == 1
 
 
 def test_no_byte_leaves_when_the_ledger_cannot_be_written(

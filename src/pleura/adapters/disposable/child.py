@@ -173,11 +173,9 @@ def _shown(raster: Raster) -> Reply:
 
 
 def _content(descriptor: int) -> bytes:
-    """Every byte of an open file, from its beginning."""
+    """Every byte of an open file, from its beginning; its position, which others share, stays."""
     try:
-        with os.fdopen(descriptor, "rb") as stream:
-            stream.seek(0)
-            return stream.read()
+        return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
     except MemoryError:
         raise refuse("decode-memory") from None
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from mnemonic import Mnemonic
-from shamir_mnemonic import MnemonicError, combine_mnemonics, generate_mnemonics
+from shamir_mnemonic import MnemonicError, Share, combine_mnemonics, generate_mnemonics
 
 from pleura.crypto.keys import digest
 from pleura.domain.errors import BadInput
@@ -64,8 +64,11 @@ def read_code(typed: Sequence[str]) -> bytes:
 
 
 def _combined(shares: list[str]) -> bytes:
+    typed = [share.lower() for share in shares]
     try:
-        code = bytes(combine_mnemonics([share.lower() for share in shares]))
+        # Whoever brings more shares than are needed is helped as well; the library takes the exact number.
+        needed = {Share.from_mnemonic(share).member_threshold for share in typed}
+        code = bytes(combine_mnemonics(typed[: max(needed)]))
     except (MnemonicError, ValueError):
         raise BadInput(
             "recovery-shares-refused",
