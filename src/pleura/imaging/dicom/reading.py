@@ -68,7 +68,9 @@ def open_instance(data: bytes) -> Dataset:
     No pixel is decoded. Raises BadInput; library errors are left to `only_refusals`.
     """
     skeleton = take_apart(data)
-    dataset = read_dataset(BytesIO(skeleton.dataset), skeleton.implicit, skeleton.little)
+    stream = BytesIO(skeleton.data)
+    stream.seek(skeleton.start)
+    dataset = read_dataset(stream, skeleton.implicit, skeleton.little)
     if "DirectoryRecordSequence" in dataset:
         raise refuse("dicomdir")
     uid = UID(skeleton.transfer_syntax_uid)

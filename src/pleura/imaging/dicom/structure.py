@@ -46,7 +46,9 @@ class Skeleton:
     """A DICOM file taken apart as PS3.10 section 7 says, the data set inflated."""
 
     transfer_syntax_uid: str
-    dataset: bytes
+    data: bytes
+    start: int
+    """Where in *data* the data set begins; it goes on to the end. Pixels are not copied to say so."""
     implicit: bool
     little: bool
 
@@ -86,12 +88,12 @@ def looks_like_dataset(data: bytes) -> bool:
 def take_apart(data: bytes) -> Skeleton:
     """The proven skeleton of the DICOM file *data*; raises BadInput where it is broken or a bomb."""
     uid, start = _file_meta(data, 132 if is_part10(data) else 0)
-    dataset = data[start:]
     if uid == DeflatedExplicitVRLittleEndian:
-        dataset = _inflate(dataset)
+        data, start = _inflate(data[start:]), 0
     skeleton = Skeleton(
         transfer_syntax_uid=uid,
-        dataset=dataset,
+        data=data,
+        start=start,
         implicit=uid == ImplicitVRLittleEndian,
         little=uid != ExplicitVRBigEndian,
     )
@@ -150,9 +152,8 @@ def _header(data: bytes, position: int, *, implicit: bool, little: bool) -> _Hea
 
 def _scan(skeleton: Skeleton) -> None:
     """Walk every element; raises BadInput at the first that is cut, misplaced, too deep or too many."""
-    data = skeleton.dataset
+    data, position = skeleton.data, skeleton.start
     levels = [_Level("elements", len(data), defined=True, implicit=skeleton.implicit)]
-    position = 0
     for _ in range(MAX_ELEMENTS):
         while levels and levels[-1].defined and position == levels[-1].end:
             levels.pop()

@@ -91,11 +91,12 @@ def shown(dataset: Dataset) -> Raster:
 def check_shown(dataset: Dataset) -> None:
     """Return when `shown` would show the first frame of a checked data set; raises as it does.
 
-    The frame is decoded and its look-up table made; only looking every pixel up is left out.
+    The frame is decoded and a look-up table made; looking every pixel up is left out, and so is looking
+    for the range of all values, which one row stands for.
     """
     frame = first_frame(dataset)
     if text(dataset, "PhotometricInterpretation") in GREY:
-        _table(frame, dataset)
+        _table(frame[:1], dataset)
     else:
         _rgb(frame, dataset)
 
