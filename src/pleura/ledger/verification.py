@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from pleura.domain.errors import LedgerBroken
 from pleura.domain.ports import LedgerRow
@@ -26,6 +27,10 @@ class LedgerReport:
     root: bytes
     head: str
     """The latest signed head: keep a copy of it outside this installation."""
+    latest: datetime
+    """The latest time that an entry carries: the clock was there once."""
+    backwards: int
+    """Entries that carry an earlier time than the one before them: the clock was set back."""
 
 
 def verify_rows(
@@ -38,9 +43,12 @@ def verify_rows(
     """
     outside = open_head(witnessed, public) if witnessed is not None else None
     frontier, last = Frontier(), ""
+    latest = before = datetime.min.replace(tzinfo=UTC)
+    backwards = 0
     for row in rows:
         frontier = check_row(row, frontier, origin=origin, public=public)
-        last = row.head
+        last, at = row.head, decode(row.entry).at
+        latest, backwards, before = max(latest, at), backwards + (at < before), at
         if outside is not None and outside.size == frontier.size:
             _compare(outside, Head(origin=origin, size=frontier.size, root=frontier.root()))
     if not frontier.size:  # (1)
@@ -57,7 +65,9 @@ def verify_rows(
             entries=frontier.size,
             witnessed=outside.size,
         )
-    return LedgerReport(entries=frontier.size, root=frontier.root(), head=last)
+    return LedgerReport(
+        entries=frontier.size, root=frontier.root(), head=last, latest=latest, backwards=backwards
+    )
 
 
 def check_row(row: LedgerRow, before: Frontier, *, origin: str, public: bytes) -> Frontier:

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
-from pleura.crypto.fields import blind_index
 from pleura.crypto.keys import DigestingReader, keyed_digest, keyed_digest_of
 from pleura.domain.errors import BadInput
 from pleura.domain.ids import new_id
@@ -27,7 +26,7 @@ from pleura.domain.ports import Clock, PictureWorker, Records, Unit
 from pleura.domain.rasters import Received
 from pleura.ledger.ledger import Ledger
 from pleura.prevent.keyring import Keyring
-from pleura.prevent.patients import admit_patient, admit_study
+from pleura.prevent.patients import admit_patient, admit_study, instance_index
 from pleura.prevent.vault import KeptObject, Vault
 
 
@@ -129,7 +128,7 @@ class Arrivals:
             known = unit.catalogue.image_by_content(content_index)
             if known is not None:
                 return _duplicate(known)
-            known = unit.catalogue.image_by_instance(self._instance_index(facts))
+            known = unit.catalogue.image_by_instance(instance_index(self.keyring, facts))
             if known is not None:
                 raise BadInput(
                     "instance-conflict",
@@ -168,7 +167,7 @@ class Arrivals:
                 received_at=self.clock.now(),
             ),
             content_index=content_index,
-            instance_index=self._instance_index(facts),
+            instance_index=instance_index(self.keyring, facts),
             object_name=kept.name,
             object_size=kept.size,
             object_commitment=kept.commitment,
@@ -179,9 +178,6 @@ class Arrivals:
         )
         unit.catalogue.add_image(sealed)
         return sealed
-
-    def _instance_index(self, facts: ImageFacts) -> bytes:
-        return blind_index(self.keyring.index_key, "instance", facts.sop_instance_uid)
 
     def _record_refusal(self, refusal: BadInput, content_index: bytes, actor: str) -> None:
         with self.records.begin() as unit:

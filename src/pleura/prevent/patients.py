@@ -1,4 +1,4 @@
-"""Patients and studies: one KEK for each patient, so that one patient can be erased alone."""
+"""Patients, studies and instances: one KEK for each patient, so that one patient can be erased alone."""
 
 from __future__ import annotations
 
@@ -62,6 +62,11 @@ def patient_index(keyring: Keyring, identity: Identity, study_uid: str) -> bytes
     if identity.patient_id:
         return blind_index(keyring.index_key, "patient", identity.issuer, identity.patient_id)
     return blind_index(keyring.index_key, "unidentified", study_uid)
+
+
+def instance_index(keyring: Keyring, facts: ImageFacts) -> bytes:
+    """The blind index of an instance, by its SOP Instance UID."""
+    return blind_index(keyring.index_key, "instance", facts.sop_instance_uid)
 
 
 def _context(patient_id: str) -> bytes:

@@ -50,6 +50,19 @@ def test_an_entry_carries_the_time_of_the_clock() -> None:
     assert clock.now() == decode(rows.stored[0].entry).at
 
 
+def test_a_clock_that_was_set_back_shows_in_the_report() -> None:
+    clock, rows = FakeClock(), FakeLedgerRows()
+    ledger = Ledger(SIGNER, "o", clock)
+    for step in (0, 60, -86_400 * 365, 5):
+        clock.advance(step)
+        ledger.append(rows, "sign-in", "web:chen")
+
+    report = ledger.verify(rows, SIGNER.public)
+
+    assert report.backwards == 1
+    assert report.latest == decode(rows.stored[1].entry).at
+
+
 def test_a_ledger_that_nobody_touched_verifies(ledger: Ledger) -> None:
     rows = filled(ledger, 40)
 

@@ -77,9 +77,8 @@ def first_frame(dataset: Dataset) -> NDArray[Any]:
     if plugin == "imagecodecs" and plugin not in decoder.available_plugins:
         decoder.add_plugin(plugin, (__name__, decode_frame.__name__))
     # Bits above BitsStored are taken care of here, for every syntax alike and with one copy fewer.
-    frame, _ = decoder.as_array(
-        dataset, index=0, decoding_plugin=plugin, view_only=True, correct_unused_bits=False
-    )
+    options: dict[str, Any] = {"view_only": True, "correct_unused_bits": False}
+    frame, _ = decoder.as_array(dataset, index=0, decoding_plugin=plugin, **options)
     wanted = (number(dataset, "Rows"), number(dataset, "Columns"))
     if frame.shape[:2] != wanted or frame.dtype.itemsize > 2:
         raise refuse("pixel-data-differs")
@@ -142,4 +141,5 @@ def _in_range(frame: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
     if frame.ndim == 3 or spare <= 0:
         return frame
     aligned: NDArray[Any] = np.left_shift(frame, spare)
-    return np.right_shift(aligned, spare, out=aligned)
+    np.right_shift(aligned, spare, out=aligned)
+    return aligned

@@ -1,0 +1,1 @@
+"""Whether the vault keeps its promises."""

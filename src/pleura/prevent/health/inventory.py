@@ -1,0 +1,161 @@
+"""What catalogue and ledger say of each other: a row that was lost or changed behind our back is noticed.
+
+The ledger is signed, the catalogue is not. Every image and every copy has an entry, and every entry its
+row until an erasure took it away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from pleura.domain.errors import LedgerBroken, NotFound, SealBroken
+from pleura.domain.images import ImageFacts, SealedImage
+from pleura.domain.ports import Records
+from pleura.ledger.entries import Entry, decode
+from pleura.prevent.copies import Copies
+from pleura.prevent.keyring import Keyring
+from pleura.prevent.patients import identity_of, instance_index
+from pleura.prevent.vault import Vault
+
+Difference = Literal["lost", "changed", "unrecorded"]
+"""``lost``: in the ledger, not in the catalogue, and never erased. ``changed``: a row says what the ledger
+or its own sealed fields do not say, or a sealed field does not open. ``unrecorded``: not in the ledger."""
+
+_SLACK: Final = timedelta(minutes=10)
+"""The time of a row and of its entry are read one after the other."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing by its opaque name, and what is wrong with it."""
+
+    subject: str
+    difference: Difference
+
+
+@dataclass
+class _Recorded:
+    """What the ledger says is there."""
+
+    images: dict[str, Entry] = field(default_factory=dict)
+    copies: dict[str, set[str]] = field(default_factory=dict)
+    """Names of copies by image."""
+    erased: set[str] = field(default_factory=set)
+    """Images and studies that were erased by name."""
+    erased_with_patients: int = 0
+    """Images that went with a patient; the entry does not name them."""
+
+    def add(self, entry: Entry) -> None:
+        """Take one entry in."""
+        facts = entry.facts
+        if entry.kind == "import":
+            self.images[str(facts["image"])] = entry
+        elif entry.kind == "copy":
+            self.copies.setdefault(str(facts["image"]), set()).add(str(facts["copy"]))
+        elif entry.kind == "erase" and str(facts["subject"]).startswith("pat-"):
+            self.erased_with_patients += int(facts["images"])
+        elif entry.kind == "erase":
+            self.erased.add(str(facts["subject"]))
+
+    def is_erased(self, image: str) -> bool:
+        """Whether the image went by its own name or with its study."""
+        return bool({image, str(self.images[image].facts["study"])} & self.erased)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inventory:
+    """Compares catalogue and ledger of one open home."""
+
+    records: Records
+    vault: Vault
+    copies: Copies
+    keyring: Keyring
+
+    def findings(self) -> Iterator[Finding]:
+        """Everything that differs; it reads every row and every entry once."""
+        recorded, images = self._recorded(), self._images()
+        for sealed in images:
+            difference = self._difference(sealed, recorded)
+            if difference is not None:
+                yield Finding(sealed.image.id, difference)
+        yield from self._changed_patients({sealed.image.patient for sealed in images})
+        for image in self._lost(recorded, {sealed.image.id for sealed in images}):
+            yield Finding(image, "lost")
+
+    def lost(self) -> list[str]:
+        """Images that the ledger has, the catalogue has not, and no erasure took away by name."""
+        return self._lost(self._recorded(), {sealed.image.id for sealed in self._images()})
+
+    def _lost(self, recorded: _Recorded, present: set[str]) -> list[str]:
+        missing = [
+            image for image in recorded.images if image not in present and not recorded.is_erased(image)
+        ]
+        # An image that went with its patient is not named by the entry; as many may be missing.
+        return missing if len(missing) > recorded.erased_with_patients else []
+
+    def _difference(self, sealed: SealedImage, recorded: _Recorded) -> Difference | None:
+        image = sealed.image.id
+        entry = recorded.images.get(image)
+        if entry is None:
+            return "unrecorded"
+        try:
+            facts = self.vault.facts(image)
+            copies = {record.copy for record in self.copies.records_of(image)}
+        except (SealBroken, LedgerBroken, NotFound):
+            return "changed"
+        agrees = (
+            _as_recorded(sealed, entry)
+            and _as_sealed(sealed, facts)
+            and sealed.instance_index == instance_index(self.keyring, facts)
+            and copies == recorded.copies.get(image, set())
+        )
+        return None if agrees else "changed"
+
+    def _changed_patients(self, patients: set[str]) -> Iterator[Finding]:
+        for name in sorted(patients):
+            try:
+                with self.records.begin() as unit:
+                    patient = unit.catalogue.patient(name)
+                identity_of(patient, self.keyring)
+            except (SealBroken, NotFound):
+                yield Finding(name, "changed")
+
+    def _recorded(self) -> _Recorded:
+        recorded = _Recorded()
+        with self.records.begin() as unit:
+            for row in unit.ledger.rows():
+                recorded.add(decode(row.entry))
+        return recorded
+
+    def _images(self) -> list[SealedImage]:
+        with self.records.begin() as unit:
+            return list(unit.catalogue.images())
+
+
+def _as_recorded(sealed: SealedImage, entry: Entry) -> bool:
+    """Whether a row says what its entry says."""
+    named = (sealed.image.study, sealed.content_index.hex(), sealed.object_size)
+    recorded = (entry.facts["study"], entry.facts["content"], entry.facts["size"])
+    return named == recorded and _near(sealed.image.received_at, entry.at)
+
+
+def _as_sealed(sealed: SealedImage, facts: ImageFacts) -> bool:
+    """Whether the open columns of a row say what its sealed facts say."""
+    image = sealed.image
+    shown = (image.modality, image.device_serial, image.rows, image.columns, image.bits_stored, image.origin)
+    kept = (
+        facts.modality,
+        facts.device.serial_number,
+        facts.rows,
+        facts.columns,
+        facts.bits_stored,
+        facts.origin,
+    )
+    return shown == kept
+
+
+def _near(one: datetime, other: datetime) -> bool:
+    return abs(one - other) <= _SLACK
