@@ -218,6 +218,9 @@ def test_a_full_disk_stops_the_import_and_keeps_what_was_stored(tmp_path: Path, 
     assert person.types("audit", "verify").returncode == 0
     assert len(person.lines("import", "films")) == 12
     assert len(person.lines("images")) == 12
+    # A narrow terminal shows whole names, because they are typed into the next command.
+    shown = person.types("images", COLUMNS="60").stdout
+    assert all(str(row["image"]) in shown for row in person.lines("images"))
 
 
 def test_a_read_only_home_is_said_to_be_read_only(tmp_path: Path, small_disk: Path) -> None:

@@ -14,6 +14,9 @@ from pleura.entrypoints.output import print_json
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
 
+_WIDE: Final = 1000
+"""Columns that no table needs."""
+
 HEADINGS: Final = ("image", "study", "patient", "modality", "device serial", "received")
 
 FACTS: Final = (
@@ -49,7 +52,8 @@ def list_command(*, as_json: AsJson = False) -> None:
             image.device_serial,
             f"{image.received_at:%Y-%m-%d %H:%M}",
         )
-    Console().print(table)
+    # A name is there to be copied into the next command, so a narrow terminal wraps it and does not cut it.
+    Console(width=_WIDE).print(table)
 
 
 def show_command(
