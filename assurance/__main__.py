@@ -1,11 +1,11 @@
-"""``python -m assurance [faults|powerloss|container] [--sample N] [--seed S] [--jobs J]``: one, or all."""
+"""``python -m assurance [KIND] [--sample N] [--seed S] [--jobs J]``: one kind, or all."""
 
 from __future__ import annotations
 
 import importlib
 import sys
 
-KINDS = ("faults", "powerloss", "container")
+KINDS = ("faults", "powerloss", "container", "restored")
 
 given = sys.argv[1:]
 kinds, options = (given[:1], given[1:]) if given and not given[0].startswith("-") else (list(KINDS), given)

@@ -72,7 +72,7 @@ class Place:
         self.disk.mkdir(parents=True)
         self.films.mkdir()
         for number, film in enumerate(films):
-            (self.films / f"{number:02}.dcm").write_bytes(film)
+            (self.films / f"{number:04}.dcm").write_bytes(film)
         found_house(
             Settings(home=self.home),
             Founding(passphrase=PASSPHRASE, administrator="anna", password=secrets.token_urlsafe(16)),
