@@ -210,7 +210,7 @@ def _filled_before(house: House, url: str, wanted: dict[str, tuple[int, int]]) -
 
 
 def _settled(home: Home, house: House) -> dict[str, tuple[int, int]]:
-    """The census of a house that has moved; raises BadInput where not even the file that was left is to go."""
+    """The census of a house that has moved; raises BadInput where nothing is left to be done."""
     if not home.database_left_behind():
         raise BadInput("database-in-use", "the home uses that database already", "there is nothing to move")
     return census(house.records.dump())
