@@ -17,6 +17,7 @@ from assurance.places import Place
 from assurance.verdict import Check, OpenHome, Violation, answered_images_are_kept
 from pleura.adapters.database.migrate import current, downgrade, head, upgrade
 from pleura.adapters.storage.home import Home
+from pleura.prevent.copies import CopyRequest
 
 Answer = Callable[[str], None]
 """Tells the person at the machine that something is done; from then on it must survive."""
@@ -65,11 +66,17 @@ def check_import(home: OpenHome, answers: Sequence[str], finished: bool) -> Iter
 
 
 def prepare_migrate(place: Place, films: int) -> None:
-    """A home with *films* images whose database is at the first schema."""
+    """A home with *films* images, sketched, and a copy of each, whose database is at the first schema."""
     place.found(_films(films))
     answers: list[str] = []
     import_films(place, answers.append, place.film_names())
     place.note_answers(answers)
+    with place.opened() as house:
+        # The first schema knows no image without a sketch.
+        house.sketcher.catch_up()
+        for image in house.vault.images():
+            request = CopyRequest(image=image.id, recipient="Dr Li", purpose="second opinion", form="png")
+            house.copies.issue(request, actor=ACTOR)
     downgrade(Home(place.home).database_url, "0001")
 
 
@@ -82,6 +89,10 @@ def migrate(place: Place, answer: Answer) -> None:
 def check_migrate(home: OpenHome, answers: Sequence[str], finished: bool) -> Iterator[Violation]:
     """Nothing that was stored under the old schema is lost under the new one."""
     yield from answered_images_are_kept(home, answers)
+    with home.records.read() as unit:
+        bare = [image for image in home.listed if len(unit.catalogue.copies_of(image)) != 1]
+    if bare:
+        yield Violation("lost", f"{len(bare)} images have lost their copies")
     if finished and answers[-1] != f"migrated {current(Home(home.place.home).database_url)}":
         yield Violation("lost", "the migration was answered and is undone")
 

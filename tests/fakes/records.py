@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from pleura.domain.copies import SealedCopy
 from pleura.domain.custody.erasure import ErasureRequest, Restriction
-from pleura.domain.errors import NotFound
+from pleura.domain.errors import EnvironmentFault, NotFound
 from pleura.domain.images import Image, Patient, SealedImage, Study
 from pleura.domain.installation import Account, Depot, InstallationKey, KeyPurpose, PatientKey
 from pleura.domain.ports import LedgerRow
@@ -224,6 +224,14 @@ class FakeRecords:
             working = copying.deepcopy(self.state)
             yield working
             self.state = working
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[FakeUnit]:
+        before = self.state
+        working = copying.deepcopy(before)
+        yield working
+        if working != before:
+            raise EnvironmentFault("home-read-only", "the database cannot be written", "begin a unit")
 
     def dump(self) -> Iterator[bytes]:
         yield pickle.dumps(self.state)

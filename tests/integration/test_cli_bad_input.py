@@ -19,6 +19,8 @@ from tests.fakes.dicom_files import image, part10, ramp, rle_bomb
 from tests.fakes.films import film
 from tests.fakes.person import Person, person_at
 
+from pleura.adapters.database.records import Database
+
 
 @pytest.fixture(scope="module")
 def person(tmp_path_factory: pytest.TempPathFactory) -> Person:
@@ -234,3 +236,26 @@ def test_a_read_only_home_is_said_to_be_read_only(tmp_path: Path, small_disk: Pa
     assert "[home-read-only]" in done.stderr
     assert fresh.returncode == 4
     assert "[home-read-only]" in fresh.stderr
+
+
+@pytest.mark.parametrize("witness", ["missing", ".", "binary"])
+def test_a_witness_that_cannot_be_read_is_said_in_our_words(person: Person, witness: str) -> None:
+    (person.folder / "binary").write_bytes(bytes(range(256)))
+
+    done = person.types("audit", "verify", "--witness", witness)
+
+    assert (done.returncode, "[no-such-file]" in done.stderr) == (1, True)
+
+
+def test_a_reader_of_the_ledger_keeps_no_import_waiting(person: Person) -> None:
+    """As `audit show` is one, while its pipe is full and nobody empties it."""
+    write_film(person.folder / "while-reading.png", 77)
+    with open_ledger(person) as records, records.read() as unit:
+        next(unit.ledger.rows())
+        (answer,) = person.lines("import", "while-reading.png")
+
+    assert answer["status"] == "stored"
+
+
+def open_ledger(person: Person) -> contextlib.closing[Database]:
+    return contextlib.closing(Database(f"sqlite:///{person.home / 'pleura.db'}"))

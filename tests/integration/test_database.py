@@ -1,7 +1,4 @@
-"""Catalogue and ledger in a real SQLite file: threads, kills, faults and migrations.
-
-The types are portable, but PostgreSQL is not tested here: its driver is not a dependency yet.
-"""
+"""Catalogue and ledger in a real SQLite file and a real PostgreSQL: threads, kills, faults, migrations."""
 
 from __future__ import annotations
 
@@ -27,8 +24,9 @@ from tests.fakes.records import FakeRecords
 from tests.servers.postgres import fresh_database, postgres_programs, postgres_server
 
 from pleura.adapters.clock import SystemClock
+from pleura.adapters.database import engine as engine_module
 from pleura.adapters.database import migrate, transfer
-from pleura.adapters.database.engine import open_engine
+from pleura.adapters.database.engine import open_engine, open_schema_engine
 from pleura.adapters.database.migrate import current, downgrade, head, upgrade
 from pleura.adapters.database.records import Database
 from pleura.adapters.database.records import fill as fill_database
@@ -38,7 +36,7 @@ from pleura.crypto.signing import Signer
 from pleura.domain.copies import SealedCopy
 from pleura.domain.custody.erasure import ErasureRequest, Restriction
 from pleura.domain.errors import BadInput, EnvironmentFault, LedgerBroken, NotFound
-from pleura.domain.images import Image, Patient, SealedImage, Study
+from pleura.domain.images import MOST_TEXT, Image, Patient, SealedImage, Study
 from pleura.domain.installation import Account, Depot, InstallationKey
 from pleura.domain.ports import Records, Unit
 from pleura.entrypoints.cli.vault.move import database_url
@@ -169,6 +167,57 @@ def fill(records: Records) -> None:
         unit.catalogue.add_study(study())
         for number in (2, 1, 3):
             unit.catalogue.add_image(image(number))
+
+
+def fill_more(records: Records) -> None:
+    with records.begin() as unit:
+        unit.catalogue.add_image(image(9))
+
+
+def fill_with_copies(records: Records, ledger: Ledger) -> None:
+    """Rows in every table that the first release had."""
+    fill(records)
+    with records.begin() as unit:
+        unit.catalogue.add_key(InstallationKey(purpose="index", root_epoch=3, wrapped=b"wrapped"))
+        unit.catalogue.add_account(ACCOUNT)
+        for number in (1, 2):
+            index = ledger.append(unit.ledger, "sign-in", "web:管理员").index
+            unit.catalogue.add_copy(copy(number, index))
+
+
+def reflected(connection: sqlalchemy.Connection) -> list[sqlalchemy.Table]:
+    """The tables that are there now, whatever this program thinks."""
+    found = sqlalchemy.MetaData()
+    found.reflect(connection)
+    return [table for table in found.sorted_tables if table.name != "alembic_version"]
+
+
+def rows_of(url: str) -> dict[str, tuple[int, set[tuple[object, ...]]]]:
+    """For every table the number of its rows and the rows."""
+    engine = open_engine(url)
+    with engine.begin() as connection:
+        rows = {table.name: connection.execute(table.select()).all() for table in reflected(connection)}
+    engine.dispose()
+    return {name: (len(found), {tuple(row) for row in found}) for name, found in rows.items()}
+
+
+def dump_of_today(url: str, revision: str) -> Iterator[bytes]:
+    """What an older program, whose tables are the ones at *url* now, would have dumped."""
+    yield transfer._frame(transfer.Header(format="pleura-dump-1", revision=revision))
+    engine, counts = open_engine(url), {}
+    with engine.begin() as connection:
+        for table in reflected(connection):
+            rows = [[with_zone(value) for value in row] for row in connection.execute(table.select())]
+            counts[str(table.name)] = len(rows)
+            columns = [str(column.name) for column in table.columns]
+            yield transfer._frame(transfer._Rows(table=str(table.name), columns=columns, rows=rows))
+    engine.dispose()
+    yield transfer._frame(transfer._End(counts=counts))
+
+
+def with_zone(value: object) -> object:
+    is_bare = isinstance(value, datetime) and value.tzinfo is None
+    return value.replace(tzinfo=UTC) if is_bare else value  # type: ignore[attr-defined]
 
 
 def stored_rows(file: Path) -> int:
@@ -501,6 +550,46 @@ def test_a_dump_of_the_first_release_fills_a_database_of_this_one(tmp_path: Path
         assert unit.catalogue.patient("pat-1").wrapped_kek == b"kek"
 
 
+def test_a_dump_of_the_first_release_with_copies_fills_a_database_of_this_one(
+    empty_url: str, tmp_path: Path, ledger: Ledger
+) -> None:
+    upgrade(empty_url)
+    with contextlib.closing(Database(empty_url)) as records:
+        fill_with_copies(records, ledger)
+        before = census(records.dump())
+    downgrade(empty_url, "0001")
+    target = f"sqlite:///{tmp_path / 'new.db'}"
+
+    fill_database(target, dump_of_today(empty_url, "0001"))
+
+    with contextlib.closing(Database(target)) as filled:
+        after = census(filled.dump())
+        with filled.read() as unit:
+            assert unit.catalogue.image("img-2").image == image(2).image
+    assert set(after) == set(before)
+    assert {name: after[name] for name in after if name != "images"} == {
+        name: before[name] for name in before if name != "images"
+    }
+
+
+def test_a_dump_of_rows_that_refer_to_nothing_fills_nothing(tmp_path: Path) -> None:
+    frames = [
+        transfer._frame(transfer.Header(format="pleura-dump-1", revision=head())),
+        transfer._frame(
+            transfer._Rows(
+                table="studies", columns=["id", "patient", "index"], rows=[["stu-1", "pat-9", b"s"]]
+            )
+        ),
+        transfer._frame(transfer._End(counts={"studies": 1})),
+    ]
+    target = f"sqlite:///{tmp_path / 'new.db'}"
+
+    with pytest.raises(BadInput, match="not whole"):
+        fill_database(target, frames)
+
+    assert current(target) is None
+
+
 def test_a_dump_sees_one_moment_and_keeps_no_writer_waiting(either: Records, ledger: Ledger) -> None:
     if isinstance(either, FakeRecords):
         pytest.skip("the fake has no moments")
@@ -515,6 +604,98 @@ def test_a_dump_sees_one_moment_and_keeps_no_writer_waiting(either: Records, led
     rest = list(dumping)
 
     assert census([*first, *rest])["ledger"][0] == 1200
+
+
+# Readers
+
+
+def test_a_reader_that_stays_keeps_no_writer_waiting_and_sees_one_moment(
+    either: Records, ledger: Ledger
+) -> None:
+    fill(either)
+    with either.begin() as unit:
+        for _ in range(1200):
+            ledger.append(unit.ledger, "sign-in", "web")
+
+    with either.read() as reader:
+        rows = reader.ledger.rows()
+        first = next(rows)
+        with either.begin() as unit:
+            ledger.append(unit.ledger, "sign-in", "web")
+            unit.catalogue.add_image(image(9))
+        rest = list(rows)
+        assert reader.catalogue.image_count() == 3
+
+    assert (first.index, rest[-1].index) == (0, 1199)
+    with either.read() as reader:
+        assert reader.catalogue.image_count() == 4
+
+
+def test_a_reader_writes_nothing(either: Records) -> None:
+    fill(either)
+
+    def write() -> None:
+        with either.read() as unit:
+            unit.catalogue.add_account(ACCOUNT)
+
+    with pytest.raises(EnvironmentFault):
+        write()
+
+    with either.read() as unit:
+        assert unit.catalogue.account("管理员") is None
+
+
+def test_a_writer_on_the_server_waits_for_another_one_but_not_for_ever(
+    on_server: Database, server_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impatient = tuple(each.replace("30s", "50ms") for each in engine_module._BEGIN_ALONE)
+    assert impatient != engine_module._BEGIN_ALONE
+    with contextlib.closing(Database(server_url)) as other, on_server.begin():
+        monkeypatch.setattr(engine_module, "_BEGIN_ALONE", impatient)
+        assert code_of(other) == "database-locked"
+
+
+def test_a_commit_on_the_server_is_durable_whatever_the_server_was_told(
+    on_server: Database, server_url: str
+) -> None:
+    engine = open_engine(server_url)
+    with engine.begin() as connection:
+        name = connection.exec_driver_sql("SELECT current_database()").scalar_one()
+        connection.exec_driver_sql(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
+    engine.dispose()
+    found = []
+    for opened in (open_engine(server_url), open_schema_engine(server_url)):
+        with opened.begin() as connection:
+            found.append(connection.exec_driver_sql("SHOW synchronous_commit").scalar_one())
+        opened.dispose()
+    plain = sqlalchemy.create_engine(server_url)
+    with plain.begin() as connection:
+        found.append(connection.exec_driver_sql("SHOW synchronous_commit").scalar_one())
+    plain.dispose()
+
+    assert found == ["on", "on", "off"]
+
+
+def test_what_keeps_erased_bytes_from_being_scrubbed_is_said(
+    url: str, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = tuple(each.replace("30000", "50") for each in engine_module._PRAGMAS)
+    monkeypatch.setattr(engine_module, "_PRAGMAS", quick)
+    with (
+        contextlib.closing(Database(url)) as records,
+        contextlib.closing(sqlite3.connect(file, isolation_level=None)) as reader,
+    ):
+        fill(records)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM images").fetchone()
+        fill_more(records)
+
+        with pytest.raises(EnvironmentFault) as caught:
+            records.scrub()
+        assert caught.value.code == "database-locked"
+        reader.execute("COMMIT")
+        records.scrub()
+        assert file.with_name("pleura.db-wal").stat().st_size == 0
 
 
 # Many at once, and killed
@@ -729,6 +910,69 @@ def test_a_read_only_home_is_said_so() -> None:
 
 
 # The schema and its history
+
+
+def test_every_row_survives_the_way_down_and_up_again(empty_url: str, ledger: Ledger) -> None:
+    upgrade(empty_url)
+    with contextlib.closing(Database(empty_url)) as records:
+        fill_with_copies(records, ledger)
+        newest = census(records.dump())
+
+    downgrade(empty_url, "0001")
+    first = rows_of(empty_url)
+    for revision in ("0002", "head"):
+        upgrade(empty_url, revision)
+        found = rows_of(empty_url)
+        assert {name: found[name] for name in first if name != "images"} == {
+            name: rows for name, rows in first.items() if name != "images"
+        }
+    with contextlib.closing(Database(empty_url)) as records:
+        again = census(records.dump())
+        with records.read() as unit:
+            assert [each.image for each in unit.catalogue.images()] == [image(n).image for n in (1, 2, 3)]
+            assert [each.copy for each in unit.catalogue.copies_of("img-1")] == ["cpy-1", "cpy-2"]
+            assert ledger.verify(unit.ledger, SIGNER.public).entries == 2
+    downgrade(empty_url, "0001")
+
+    assert rows_of(empty_url) == first
+    assert {name: count for name, (count, _) in first.items()} == {
+        "accounts": 1, "copies": 2, "images": 3, "installation_keys": 1, "ledger": 2, "patient_keys": 1,
+        "patients": 1, "studies": 1,
+    }  # fmt: skip
+    assert {name: again[name] for name in again if name != "images"} == {
+        name: newest[name] for name in newest if name != "images"
+    }
+
+
+def test_an_upgrade_that_finds_a_row_referring_to_nothing_changes_nothing(url: str, file: Path) -> None:
+    downgrade(url, "0001")
+    with contextlib.closing(sqlite3.connect(file)) as shell, shell:
+        shell.execute("insert into studies values ('stu-1', 'pat-9', x'00')")
+
+    with pytest.raises(EnvironmentFault) as caught:
+        upgrade(url)
+
+    assert (caught.value.code, current(url)) == ("database-dangling", "0001")
+
+
+def test_the_longest_text_that_is_read_fits_both_databases(either: Records) -> None:
+    longest = replace(image(4).image, modality="影" * MOST_TEXT, device_serial="S" * MOST_TEXT)
+    fill(either)
+
+    with either.begin() as unit:
+        unit.catalogue.add_image(replace(image(4), image=longest))
+
+    with either.read() as unit:
+        assert unit.catalogue.image("img-4").image == longest
+
+
+@pytest.mark.parametrize("address", ["", "garbage", "mysql://x/y", "postgresql+pg8000://h/d", "x+y:///a"])
+def test_an_address_that_names_no_database_is_said_to_be_none(address: str) -> None:
+    with pytest.raises(EnvironmentFault) as caught:
+        upgrade(address)
+
+    assert caught.value.code == "database-url-unknown"
+    assert address == "" or address not in str(caught.value)
 
 
 def test_the_files_of_the_database_belong_to_their_owner_only(records: Database, file: Path) -> None:

@@ -13,7 +13,9 @@ from tests.servers.softhsm import SoftToken, softhsm_module, softhsm_token
 
 from pleura.adapters.token.holder import TokenHolder
 from pleura.adapters.token.hsm import HsmToken
-from pleura.domain.errors import EnvironmentFault, SealBroken
+from pleura.bootstrap import Founding, found_house, new_holder, open_house, token_key
+from pleura.domain.errors import BadInput, EnvironmentFault, SealBroken
+from pleura.settings import Settings
 
 pytestmark = pytest.mark.skipif(softhsm_module() is None, reason="softhsm2 is not installed")
 
@@ -125,6 +127,83 @@ def test_a_token_that_locked_itself_says_so(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert told.value.code == "token-locked"
     assert "9753" not in str(told.value)
+
+
+def home_on(token: SoftToken, path: Path, label: str = "") -> Settings:
+    key = token_key(str(token.module), token.label, label)
+    made = Settings(home=path)
+    found_house(
+        made, Founding(passphrase=token.pin, administrator="anna", password="twelve quiet herons", token=key)
+    )
+    return made
+
+
+def key_labels(token: SoftToken) -> set[str]:
+    with contextlib.closing(HsmToken(token.module, token.label, token.pin)) as opened:
+        return set(opened.labels())
+
+
+def opens(token: SoftToken, settings: Settings) -> bool:
+    with open_house(settings, lambda: token.pin) as house:
+        return house.vault.images() == []
+
+
+def test_two_homes_on_one_token_do_not_touch_each_other(token: SoftToken, tmp_path: Path) -> None:
+    one, other = home_on(token, tmp_path / "one"), home_on(token, tmp_path / "other")
+
+    with open_house(one, lambda: token.pin, alone=True) as house:
+        house.keys.rotate(actor="test")
+
+    assert opens(token, one)
+    assert opens(token, other)
+
+
+def test_the_keys_of_another_home_are_not_taken_over(token: SoftToken, tmp_path: Path) -> None:
+    home_on(token, tmp_path / "one", "ward-seven")
+    before = key_labels(token)
+
+    with pytest.raises(EnvironmentFault) as caught:
+        home_on(token, tmp_path / "other", "ward-seven")
+    assert caught.value.code == "token-label-taken"
+
+    assert not (tmp_path / "other").exists()
+    assert key_labels(token) == before
+    assert opens(token, Settings(home=tmp_path / "one"))
+
+
+def test_a_home_that_could_not_be_made_leaves_no_key_in_the_token(token: SoftToken, tmp_path: Path) -> None:
+    before = key_labels(token)
+    key = token_key(str(token.module), token.label)
+
+    with pytest.raises(BadInput, match="password"):
+        found_house(
+            Settings(home=tmp_path / "home"),
+            Founding(passphrase=token.pin, administrator="anna", password="short", token=key),
+        )
+
+    assert key_labels(token) == before
+
+
+def test_the_token_that_held_a_root_keeps_no_key_of_it(token: SoftToken, tmp_path: Path) -> None:
+    before = key_labels(token)
+    made = home_on(token, tmp_path / "home")
+    old = (made.home / "root.json").read_bytes()
+    with open_house(made, lambda: token.pin, alone=True) as house:
+        house.keys.rotate(actor="test")
+    assert len(key_labels(token) - before) == 1
+
+    with (
+        open_house(made, lambda: token.pin, alone=True) as house,
+        new_holder("a long walk by the river", None) as (holder, kind),
+    ):
+        house.keys.hand_over(holder, kind, actor="test")
+
+    assert key_labels(token) == before
+    with open_house(made, lambda: "a long walk by the river") as house:
+        assert house.vault.images() == []
+    (made.home / "root.json").write_bytes(old)
+    with pytest.raises(EnvironmentFault, match="does not hold"):
+        opens(token, made)
 
 
 def test_a_token_that_goes_away_says_so_and_closes(token: SoftToken) -> None:

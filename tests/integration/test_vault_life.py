@@ -543,7 +543,7 @@ def test_an_installation_moves_to_postgresql_and_back(person: Person) -> None:
         assert answer(person, "backup", "verify", "nas")["whole"] is True
         assert answer(person, "erase", before[0], "--yes")["status"] == "erased"
         again = person.types("move", "--to", url)
-        assert "[database-occupied]" in again.stderr
+        assert "[database-in-use]" in again.stderr
         assert answer(person, "move", "--to", "home")["rows"]["images"] == 3  # type: ignore[index]
     assert images(person) == before[1:]
 
@@ -564,9 +564,25 @@ def test_a_new_home_can_use_postgresql_from_the_start(tmp_path: Path) -> None:
     assert (gone.returncode, "[database-unreachable]" in gone.stderr) == (4, True)
 
 
-@pytest.mark.parametrize("url", ["mysql://x/y", "postgresql://me:secret@host/db", "pleura.db"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://x/y",
+        "garbage",
+        "sqlite:////srv/pleura.db",
+        "postgresql://me:secret@host/db",
+        "postgresql://me@host/db?password=secret",
+        "postgresql://host/db\npostgresql://other/db",
+        "postgresql://[host/db",
+    ],
+)
 def test_a_url_that_cannot_be_used_is_refused_without_repeating_it(person: Person, url: str) -> None:
-    done = person.types("move", "--to", url)
+    new = Person(person.folder, person.folder / "new")
+    write(person, "password", "twelve quiet herons wade")
+    moved = person.types("move", "--to", url)
+    made = new.types("init", "--password-file", "password", "--database", url)
 
-    assert (done.returncode, "[bad-database-url]" in done.stderr) == (1, True)
-    assert "secret" not in done.stderr
+    for done in (moved, made):
+        assert (done.returncode, "[bad-database-url]" in done.stderr) == (1, True)
+        assert "secret" not in done.stderr
+    assert not new.home.exists()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from pleura.adapters.fonts import find_font
-from pleura.adapters.storage.home import Home
+from pleura.adapters.storage.home import BUILDING, Home
 from pleura.adapters.storage.objects import FolderObjects
 
 _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
@@ -36,9 +36,9 @@ class Machine:
         """Files of commands that were cut: unfinished objects and everything in the scratch folder."""
         scratch = [path for path in self._home.scratch.rglob("*") if path.is_file()]
         root_files = [path for path in self._home.path.glob(".*") if path.is_file()]
-        # A move to a server that was cut before its last step leaves the file that is not used any more.
-        unused = list(self._home.path.glob("pleura.db*")) if self._home.database_note.is_file() else []
-        return [*FolderObjects(self._home.objects).unfinished(), *root_files, *unused, *scratch]
+        unused = self._home.database_left_behind()
+        founding = [path for path in self._home.path.glob(f"{BUILDING}*/**/*") if path.is_file()]
+        return [*FolderObjects(self._home.objects).unfinished(), *root_files, *unused, *scratch, *founding]
 
     def sweep(self) -> None:
         """Remove the leftovers; the caller is alone in the home."""
@@ -47,7 +47,8 @@ class Machine:
             # An import that was cut early leaves a folder with nothing else in it.
             if path.parent.parent == self._home.objects and not any(path.parent.iterdir()):
                 path.parent.rmdir()
-        shutil.rmtree(self._home.scratch, ignore_errors=True)
+        for folder in (self._home.scratch, *self._home.path.glob(f"{BUILDING}*")):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def font(self) -> Path | None:
         """A font with Chinese characters."""

@@ -11,7 +11,7 @@ from pleura.bootstrap.homes import (
     recover_house,
     restore_house,
 )
-from pleura.bootstrap.house import LEDGER_ORIGIN_PREFIX, House, new_holder, open_house
+from pleura.bootstrap.house import LEDGER_ORIGIN_PREFIX, House, new_holder, open_house, token_key
 
 __all__ = [
     "LEDGER_ORIGIN_PREFIX",
@@ -27,4 +27,5 @@ __all__ = [
     "recover_house",
     "refuse_occupied",
     "restore_house",
+    "token_key",
 ]

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from pleura.adapters.clock import SystemClock
 from pleura.adapters.database.engine import database_file
-from pleura.adapters.database.migrate import upgrade
-from pleura.adapters.database.records import Database, fill
+from pleura.adapters.database.migrate import current, head, upgrade
+from pleura.adapters.database.records import Database, fill, filling, is_filled, occupied
 from pleura.adapters.database.transfer import census
 from pleura.adapters.machine import guard_memory
 from pleura.adapters.storage.home import Home, founding
 from pleura.adapters.storage.objects import FolderObjects
-from pleura.bootstrap.house import connect, ledger_of, new_holder, open_house, wired_house
+from pleura.bootstrap.house import House, connect, ledger_of, locked_house, new_holder, wired_house
 from pleura.crypto.roots.root import (
+    FIRST_EPOCH,
     Argon2id,
     adopt,
     create,
@@ -28,6 +29,7 @@ from pleura.domain.custody.places import Place
 from pleura.domain.errors import BadInput, EnvironmentFault
 from pleura.domain.installation import TokenKey
 from pleura.domain.ports import RootHolder
+from pleura.ledger.entries import decode
 from pleura.prevent.depots.boxes import Boxes
 from pleura.prevent.depots.restore import fetch_objects, open_newest
 from pleura.prevent.keyring import found_keyring, load_keyring
@@ -82,8 +84,13 @@ def found_house(settings: Settings, founding_facts: Founding) -> bytes:
     Raises EnvironmentFault where something is already there, BadInput for a weak passphrase or
     password; nothing is left behind then.
     """
+    guard_memory()
     clock = SystemClock()
-    with founding(settings.home) as home, _new_holder(founding_facts) as (holder, kind):
+    with (
+        _new_holder(founding_facts) as (holder, kind),
+        _unkept(settings, holder),
+        founding(settings.home) as home,
+    ):
         document, root, recovery_code = create(holder, kind)
         if founding_facts.database:
             home.note_database(founding_facts.database)
@@ -105,8 +112,8 @@ def recover_house(settings: Settings, code: bytes, passphrase: str, *, actor: st
     """
     guard_memory()
     home = Home(settings.home)
-    document = home.read()
     with home.lock(alone=True):
+        document = home.read()
         root, holder = recover(document, code), new_passphrase(passphrase)
         with wired_house(home, root, holder) as house, house.records.begin() as unit:
             house.ledger.append(unit.ledger, "recovered", actor, root_epoch=root.epoch)
@@ -132,7 +139,7 @@ def restore_house(
     with founding(settings.home) as home:
         fill(home.database_url, pieces)
         with contextlib.closing(Database(home.database_url)) as records:
-            with records.begin() as unit:
+            with records.read() as unit:
                 keyring = load_keyring(root, unit.catalogue)
                 ledger = ledger_of(keyring, SystemClock())
                 ledger.verify(unit.ledger, keyring.signer.public)
@@ -150,33 +157,78 @@ def move_house(settings: Settings, passphrase: Callable[[], str], url: str, *, a
     """The number of rows of every table, now in the database at *url*, shown to be the same; raises BadInput.
 
     An empty *url* means the file in the home. The file that was left is removed; a server's database stays
-    and should be dropped by hand.
+    and should be dropped by hand. A run that is cut is completed by the next one:
+
+    1. The new database is filled, compared and gets the ledger entry, in one transaction.
+    2. The home is told to use it.
+    3. The file that was left is removed.
+    Nobody else comes into the home before all of it is done.
     """
+    guard_memory()
     home = Home(settings.home)
-    before = home.database_url
-    after = url or home.database_file_url
-    with open_house(settings, passphrase, alone=True) as house:
-        fill(after, house.records.dump())
-        with contextlib.closing(Database(after)) as records:
-            counted = census(records.dump())
-            if counted != census(house.records.dump()):
-                raise EnvironmentFault(
-                    "move-differs",
-                    "the two databases do not hold the same",
-                    "drop the new database and move again; nothing was changed here",
-                )
-            with records.begin() as unit:
-                form = "file" if database_file(after) else "server"
-                house.ledger.append(unit.ledger, "move", actor, form=form)
-    home.note_database(url)
-    if file := database_file(before):
-        for part in (file, file.with_name(file.name + "-wal"), file.with_name(file.name + "-shm")):
-            part.unlink(missing_ok=True)
+    with home.lock(alone=True):
+        before, after = home.database_url, url or home.database_file_url
+        with locked_house(home, passphrase) as house:
+            counted = _settled(home, house) if before == after else _moved(house, after, actor)
+        home.note_database(url)
+        if url:
+            home.leave_database_file()
     return {table: count for table, (count, _) in counted.items()}
+
+
+def _moved(house: House, url: str, actor: str) -> dict[str, tuple[int, int]]:
+    """The census of the house, which is in the database at *url* too, followed by the entry of the move."""
+    wanted = census(house.records.dump())
+    if is_filled(url):
+        return _filled_before(house, url, wanted)
+    with filling(url, house.records.dump()) as there:
+        if census(there.dump()) != wanted:
+            raise EnvironmentFault(
+                "move-differs",
+                "the two databases do not hold the same",
+                "move again; nothing was changed here or there",
+            )
+        form = "file" if database_file(url) else "server"
+        house.ledger.append(there.ledger, "move", actor, form=form)
+    return wanted
+
+
+def _filled_before(house: House, url: str, wanted: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    """*wanted*, when a move that was cut filled the database at *url* with it; raises BadInput."""
+    entries, _ = wanted.get("ledger", (0, 0))
+    if current(url) != head():
+        raise occupied()
+    with contextlib.closing(Database(url)) as there:
+        with there.read() as unit:
+            last = unit.ledger.last()
+        is_move = last is not None and last.index == entries and decode(last.entry).kind == "move"
+        if not is_move or census(there.dump(), entries=entries) != wanted:
+            raise occupied()
+        with there.read() as unit:
+            house.ledger.verify(unit.ledger, house.ledger_key)
+    return wanted
+
+
+def _settled(home: Home, house: House) -> dict[str, tuple[int, int]]:
+    """The census of a house that has moved; raises BadInput where nothing is left to be done."""
+    if not home.database_left_behind():
+        raise BadInput("database-in-use", "the home uses that database already", "there is nothing to move")
+    return census(house.records.dump())
 
 
 def _new_holder(facts: Founding) -> AbstractContextManager[tuple[RootHolder, Argon2id | TokenKey]]:
     return new_holder(facts.passphrase, facts.token)
+
+
+@contextlib.contextmanager
+def _unkept(settings: Settings, holder: RootHolder) -> Iterator[None]:
+    """What *holder* made for a new home is destroyed again where there is none when the block ends."""
+    try:
+        yield
+    except BaseException:
+        if not is_founded(settings):
+            holder.destroy_before(FIRST_EPOCH + 1)
+        raise
 
 
 def _database_occupied() -> BadInput:

@@ -28,6 +28,7 @@ from pleura.crypto.roots.root import (
     unlock,
 )
 from pleura.domain.custody.places import FolderPlace, Place
+from pleura.domain.ids import new_id
 from pleura.domain.installation import TokenKey
 from pleura.domain.ports import Clock, ObjectStore, PictureWorker, Records, RootHolder
 from pleura.ledger.ledger import Ledger
@@ -85,8 +86,15 @@ def open_house(settings: Settings, passphrase: Callable[[], str], *, alone: bool
     """
     guard_memory()
     home = Home(settings.home)
+    with home.lock(alone=alone), locked_house(home, passphrase) as house:
+        yield house
+
+
+@contextlib.contextmanager
+def locked_house(home: Home, passphrase: Callable[[], str]) -> Iterator[House]:
+    """The house in *home*, whose lock the caller holds; raises EnvironmentFault."""
     document = home.read()
-    with home.lock(alone=alone), _holder(document, passphrase()) as holder:
+    with _holder(document, passphrase()) as holder:
         root = unlock(document, holder)
         try:
             with wired_house(home, root, holder) as house:
@@ -103,20 +111,30 @@ def wired_house(home: Home, root: Root, holder: RootHolder) -> Iterator[House]:
         contextlib.closing(Database(home.database_url)) as records,
         contextlib.closing(DisposableWorker()) as worker,
     ):
-        with records.begin() as unit:
+        with records.read() as unit:
             keyring = load_keyring(root, unit.catalogue)
         yield _wire(home, keyring, records, worker, holder)
 
 
 @contextlib.contextmanager
 def new_holder(passphrase: str, token: TokenKey | None) -> Iterator[tuple[RootHolder, Argon2id | TokenKey]]:
-    """A holder for the root: a new passphrase, or a hardware token that *passphrase* is the PIN of."""
+    """A holder for the root: a new passphrase, or a hardware token that *passphrase* is the PIN of.
+
+    Raises EnvironmentFault where the token holds keys of that label already: they are another home's.
+    """
     if token is None:
         holder = new_passphrase(passphrase)
         yield holder, holder.cost
         return
     with contextlib.closing(HsmToken(Path(token.module), token.token, passphrase)) as hsm:
-        yield TokenHolder(hsm, token.label), token
+        token_holder = TokenHolder(hsm, token.label)
+        token_holder.refuse_taken()
+        yield token_holder, token
+
+
+def token_key(module: str, token: str, label: str = "") -> TokenKey:
+    """The token called *token* behind the library *module*; its keys get a label that no other home has."""
+    return TokenKey(module=module, token=token, label=label or f"pleura-{new_id('home')}")
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ KINDS: Final = {
     "erasure": "era",
     "snapshot": "snp",
     "sketch": "skt",
+    "home": "hom",
 }
 
 

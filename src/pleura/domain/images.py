@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Final, Literal
 
 Origin = Literal["dicom", "picture"]
+
+MOST_TEXT: Final = 256
+"""Characters that are read of one value of a data set; DICOM allows 64 of most (PS3.5 section 6.2)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +69,9 @@ class ImageFacts:
     def __post_init__(self) -> None:
         if min(self.rows, self.columns, self.frames, self.samples, self.bits_stored) < 1:
             raise ValueError("an image has at least one row, column, frame, sample and bit")
+        texts = (self.modality, self.acquired_at, *astuple(self.identity), *astuple(self.device))
+        if not all(len(each) <= MOST_TEXT and each.isprintable() for each in texts):
+            raise ValueError(f"a text about an image is printable and has at most {MOST_TEXT} characters")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -163,6 +163,10 @@ class Records(Protocol):
         """A unit that commits when the block ends and rolls back when it raises."""
         ...
 
+    def read(self) -> AbstractContextManager[Unit]:
+        """A unit that sees one moment and keeps no writer waiting; raises EnvironmentFault when it writes."""
+        ...
+
     def dump(self) -> Iterator[bytes]:
         """Everything in the database as it is at one moment, in pieces; writers are not kept waiting."""
         ...

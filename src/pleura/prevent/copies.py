@@ -100,7 +100,7 @@ class Copies:
 
     def names(self, image_id: str) -> list[str]:
         """Names of all copies made of one image, oldest first."""
-        with self.records.begin() as unit:
+        with self.records.read() as unit:
             return [copy.copy for copy in unit.catalogue.copies_of(image_id)]
 
     def record(self, image_id: str, copy: str) -> CopyRecord:
@@ -109,23 +109,23 @@ class Copies:
 
     def records_of(self, image_id: str) -> list[CopyRecord]:
         """The proven records of all copies of one image, newest first."""
-        with self.records.begin() as unit:
+        with self.records.read() as unit:
             sealed = list(unit.catalogue.copies_of(image_id))
         return [self._open(copy) for copy in reversed(sealed)]
 
     def _refuse_restricted(self, image_id: str) -> None:
-        with self.records.begin() as unit:
+        with self.records.read() as unit:
             refuse_restricted(unit.catalogue.image(image_id).image, unit.catalogue)
 
     def _find(self, image_id: str, copy: str) -> SealedCopy:
-        with self.records.begin() as unit:
+        with self.records.read() as unit:
             for sealed in unit.catalogue.copies_of(image_id):
                 if sealed.copy == copy:
                     return sealed
         raise NotFound("copy-unknown", "there is no copy {copy}", "list the copies of the image", copy=copy)
 
     def _open(self, sealed: SealedCopy) -> CopyRecord:
-        with self.records.begin() as unit:
+        with self.records.read() as unit:
             patient = unit.catalogue.patient(unit.catalogue.image(sealed.image).image.patient)
             entry = self.ledger.entry(unit.ledger, sealed.ledger_index)
         kek = kek_of(patient, self.keyring)

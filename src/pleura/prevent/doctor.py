@@ -129,14 +129,14 @@ class Doctor:
 
     def _ledger(self) -> Check:
         try:
-            with self.records.begin() as unit:
+            with self.records.read() as unit:
                 report = self.ledger.verify(unit.ledger, self.keyring.signer.public)
         except PleuraError as fault:
             return Check(name="ledger", ok=False, detail=fault.what, fix=fault.next_step, facts=fault.facts)
         return _well("ledger", "{entries} entries verify", entries=report.entries)
 
     def _clock(self) -> Check:
-        with self.records.begin() as unit:
+        with self.records.read() as unit:
             last = unit.ledger.last()
         if last is None or decode(last.entry).at <= self.clock.now() + _CLOCK_SLACK:
             return _well("clock", "the clock is not behind the ledger")
@@ -215,7 +215,7 @@ class Doctor:
         return _ill("browser", "there is no Chromium to capture pages with", "apt-get install chromium")
 
     def _depots(self) -> Iterator[Check]:
-        with self.records.begin() as unit:
+        with self.records.read() as unit:
             depots = list(unit.catalogue.depots())
         if not depots:
             yield _ill("backup", "there is no backup", "pleura backup create FOLDER")
@@ -263,7 +263,7 @@ class Doctor:
         return self.clock.now().date()
 
     def _images(self) -> list[SealedImage]:
-        with self.records.begin() as unit:
+        with self.records.read() as unit:
             return list(unit.catalogue.images())
 
 

@@ -31,7 +31,7 @@ class Sketcher:
 
     def pending(self) -> Sequence[str]:
         """The images that have no sketch yet, oldest first."""
-        with self.records.begin() as unit:
+        with self.records.read() as unit:
             return unit.catalogue.unsketched()
 
     def catch_up(

@@ -77,18 +77,18 @@ class Vault:
 
     def images(self) -> list[Image]:
         """All images, oldest first."""
-        with self._records.begin() as unit:
+        with self._records.read() as unit:
             return [sealed.image for sealed in unit.catalogue.images()]
 
     def page(self, size: int, *, before: str | None = None, patient: str | None = None) -> list[Image]:
         """At most *size* images, newest first, from before the image *before*, of one patient or of all."""
-        with self._records.begin() as unit:
+        with self._records.read() as unit:
             return list(unit.catalogue.image_page(size, before, patient))
 
     def patient_called(self, patient_id: str, issuer: str = "") -> str | None:
         """The name of the patient with that patient ID, found through its blind index."""
         index = patient_index(self._keyring, Identity(patient_id=patient_id, issuer=issuer), "")
-        with self._records.begin() as unit:
+        with self._records.read() as unit:
             found = unit.catalogue.patient_by_index(index)
         return found.id if found else None
 
@@ -124,7 +124,7 @@ class Vault:
 
         Not *whole*: the header, the first and the last chunk only.
         """
-        with self._records.begin() as unit:
+        with self._records.read() as unit:
             patient = unit.catalogue.patient(sealed.image.patient)
         dek = self._dek(sealed, patient)
         for name, commitment in objects_of(sealed):
@@ -160,7 +160,7 @@ class Vault:
         return wrap(kek_of(patient, self._keyring), dek)
 
     def _find(self, image_id: str) -> tuple[SealedImage, Patient]:
-        with self._records.begin() as unit:
+        with self._records.read() as unit:
             sealed = unit.catalogue.image(image_id)
             return sealed, unit.catalogue.patient(sealed.image.patient)
 

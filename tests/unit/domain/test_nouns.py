@@ -10,6 +10,7 @@ import pytest
 from pleura.domain.copies import CopyRecord
 from pleura.domain.errors import BadInput
 from pleura.domain.ids import KINDS, new_id
+from pleura.domain.images import MOST_TEXT, Device, Identity, ImageFacts
 from pleura.domain.rasters import Raster
 
 RECORD = CopyRecord(
@@ -44,6 +45,38 @@ def test_a_copy_needs_a_time_zone() -> None:
 def test_a_raster_with_missing_pixels_is_refused() -> None:
     with pytest.raises(ValueError, match="5 bytes given for a raster of 6"):
         Raster(rows=2, columns=3, samples=1, bits=8, signed=False, data=bytes(5))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"modality": "D" * (MOST_TEXT + 1)},
+        {"device": Device(serial_number="S" * (MOST_TEXT + 1))},
+        {"identity": Identity(patient_name="Wang\x00Xiaodong")},
+    ],
+)
+def test_facts_hold_no_text_that_a_database_could_refuse(changes: dict[str, object]) -> None:
+    facts = ImageFacts(
+        origin="dicom",
+        sop_class_uid="1.2",
+        sop_instance_uid="1.2.3",
+        study_uid="1.2.4",
+        series_uid="1.2.5",
+        modality="D" * MOST_TEXT,
+        transfer_syntax_uid="1.2.840.10008.1.2.1",
+        photometric="MONOCHROME2",
+        rows=1,
+        columns=1,
+        frames=1,
+        samples=1,
+        bits_stored=8,
+        acquired_at="",
+        identity=Identity(patient_name="王^小东"),
+        device=Device(serial_number="S" * MOST_TEXT),
+    )
+
+    with pytest.raises(ValueError, match="printable"):
+        replace(facts, **changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -11,6 +11,7 @@ import imagecodecs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydicom.config import disable_value_validation
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEG2000Lossless
 from tests.fakes.dicom_files import (
     colour,
@@ -28,6 +29,7 @@ from tests.fakes.dicom_files import (
 )
 
 from pleura.domain.errors import BadInput
+from pleura.domain.images import MOST_TEXT
 from pleura.imaging.dicom.refusals import REFUSALS
 from pleura.imaging.dicom.windows import display, stored
 from pleura.imaging.dicom.writing import receive, suspect
@@ -73,6 +75,16 @@ def test_the_facts_of_an_instance_are_read() -> None:
     assert (facts.device.serial_number, facts.device.station) == ("SN-7", "ROOM1")
     assert facts.acquired_at == "2024-02-29T08:15:30"
     assert (facts.bits_stored, facts.frames, facts.transfer_syntax_uid) == (12, 1, ExplicitVRLittleEndian)
+
+
+def test_a_text_longer_than_dicom_allows_is_cut_to_what_the_catalogue_holds() -> None:
+    with disable_value_validation():
+        whole = part10(image(ramp(), 12, DeviceSerialNumber="S" * 300, Modality="D" * 300))
+
+    facts = receive(whole).facts
+
+    assert facts.device.serial_number == "S" * MOST_TEXT
+    assert facts.modality == "D" * MOST_TEXT
 
 
 def test_a_name_in_gb18030_is_read() -> None:

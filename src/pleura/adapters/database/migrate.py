@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +13,14 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from pleura.adapters.database.engine import database_faults, database_file, open_engine, require_file
+from pleura.adapters.database.engine import (
+    database_faults,
+    database_file,
+    open_schema_engine,
+    open_snapshot_engine,
+    references_hold,
+    require_file,
+)
 from pleura.domain.errors import EnvironmentFault
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -27,25 +36,47 @@ def upgrade(url: str, to: str = "head") -> None:
     """
     _make_file(url)
     require_file(url)
-    engine = open_engine(url)
+    if to == "head" and current(url) == head():
+        return  # the rule: nobody who only opens a home waits for whoever writes
+    with changing(url) as connection:
+        bring(connection, to)
+
+
+def bring(connection: Connection, to: str = "head") -> None:
+    """Bring the database behind *connection*, which `changing` gave, to a revision.
+
+    Raises EnvironmentFault, also where a row would lose the one that it refers to.
+    """
+    config = configuration(connection)
+    scripts = ScriptDirectory.from_config(config)
+    _refuse_unknown(to, scripts)
+    if not _is_current(_revision(connection), scripts):
+        command.upgrade(config, to)
+        _refuse_dangling(connection)
+
+
+@contextlib.contextmanager
+def changing(url: str) -> Iterator[Connection]:
+    """A transaction that may change tables; raises EnvironmentFault.
+
+    The database file is made if there is none, readable by its owner only. Who changes or fills tables
+    checks with `references_hold` in the end.
+    """
+    _make_file(url)
+    require_file(url)
+    engine = open_schema_engine(url)
     try:
         with database_faults(), engine.begin() as connection:
-            config = configuration(connection)
-            _refuse_unknown(to, ScriptDirectory.from_config(config))
-            if not _is_current(_revision(connection), ScriptDirectory.from_config(config)):
-                command.upgrade(config, to)
+            yield connection
     finally:
         engine.dispose()
 
 
 def downgrade(url: str, to: str) -> None:
     """Take the database at *url* back to an earlier revision; what that one cannot hold is lost."""
-    engine = open_engine(url)
-    try:
-        with database_faults(), engine.begin() as connection:
-            command.downgrade(configuration(connection), to)
-    finally:
-        engine.dispose()
+    with changing(url) as connection:
+        command.downgrade(configuration(connection), to)
+        _refuse_dangling(connection)
 
 
 def head() -> str:
@@ -57,7 +88,7 @@ def head() -> str:
 
 def current(url: str) -> str | None:
     """The revision of the database at *url*; None for an empty one."""
-    engine = open_engine(url)
+    engine = open_snapshot_engine(url)
     try:
         with database_faults(), engine.begin() as connection:
             return _revision(connection)
@@ -82,6 +113,16 @@ def _is_current(revision: str | None, scripts: ScriptDirectory) -> bool:
     if revision is not None:
         _refuse_unknown(revision, scripts)
     return revision == scripts.get_current_head()
+
+
+def _refuse_dangling(connection: Connection) -> None:
+    """Return when every row finds the rows it refers to: the change of a table did not check it."""
+    if not references_hold(connection):
+        raise EnvironmentFault(
+            "database-dangling",
+            "a row of the database refers to one that is not there, and the schema was left as it was",
+            "keep this home as it is and restore a backup elsewhere",
+        )
 
 
 def _refuse_unknown(revision: str, scripts: ScriptDirectory) -> None:

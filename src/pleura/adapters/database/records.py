@@ -7,18 +7,21 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from sqlalchemy import Connection, RowMapping, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from pleura.adapters.database import transfer
 from pleura.adapters.database.catalogue import SqlCatalogue
 from pleura.adapters.database.engine import (
     database_faults,
     database_file,
+    locked,
     open_bare_engine,
     open_engine,
     open_snapshot_engine,
+    references_hold,
     require_file,
 )
-from pleura.adapters.database.migrate import current, head, upgrade
+from pleura.adapters.database.migrate import bring, changing, current, head
 from pleura.adapters.database.schema import ledger, metadata
 from pleura.domain.errors import BadInput
 from pleura.domain.ports import LedgerRow
@@ -30,28 +33,47 @@ _ROWS_AT_A_TIME: Final = 500
 def fill(url: str, pieces: Iterable[bytes | memoryview]) -> None:
     """Make the database at *url* from what `Database.dump` gave, then bring it to this program's schema.
 
-    All rows, or none. Raises BadInput for a stream that is not whole and where a database is already,
-    EnvironmentFault for a stream of a newer program.
+    One transaction: everything, or nothing. Raises BadInput for a stream that is not whole and where a
+    database is already, EnvironmentFault for a stream of a newer program.
     """
-    file = database_file(url)
-    if (file is None or file.exists()) and current(url) is not None:
-        raise BadInput(
-            "database-occupied",
-            "the database that should be filled is not empty",
-            "give an empty database",
-        )
+    with filling(url, pieces):
+        pass
+
+
+@contextlib.contextmanager
+def filling(url: str, pieces: Iterable[bytes | memoryview]) -> Iterator[Filled]:
+    """The same, and what the block does there is in the same transaction."""
+    if is_filled(url):
+        raise occupied()
     following = transfer.frames(pieces)
     header = next(following, None)
     if not isinstance(header, transfer.Header):
         raise transfer.malformed()
-    upgrade(url, header.revision)
-    engine = open_engine(url)
-    try:
-        with database_faults(), engine.begin() as connection:
+    with changing(url) as connection:
+        bring(connection, header.revision)
+        try:
             transfer.load(connection, following)
-    finally:
-        engine.dispose()
-    upgrade(url)
+        except IntegrityError:
+            raise transfer.malformed() from None
+        bring(connection)
+        if not references_hold(connection):
+            raise transfer.malformed()
+        yield Filled(connection)
+
+
+def is_filled(url: str) -> bool:
+    """Whether there is a database of ours at *url*."""
+    file = database_file(url)
+    return (file is None or file.exists()) and current(url) is not None
+
+
+def occupied() -> BadInput:
+    """The refusal to fill what holds something already."""
+    return BadInput(
+        "database-occupied",
+        "the database that should be filled is not empty",
+        "give an empty database; a file that is in the way and not used is removed by pleura doctor --repair",
+    )
 
 
 class Database:
@@ -60,6 +82,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self._url = url
         self._engine = open_engine(url)
+        self._snapshots = open_snapshot_engine(url)
 
     @contextlib.contextmanager
     def begin(self) -> Iterator[SqlUnit]:
@@ -71,27 +94,35 @@ class Database:
         with database_faults(), self._engine.begin() as connection:
             yield SqlUnit(connection)
 
+    @contextlib.contextmanager
+    def read(self) -> Iterator[SqlUnit]:
+        """A unit that sees the database at one moment and writes nothing; writers are not kept waiting.
+
+        Raises EnvironmentFault as `begin` does, and when something is written all the same.
+        """
+        require_file(self._url)
+        with database_faults(), self._snapshots.connect() as connection, connection.begin():
+            yield SqlUnit(connection)
+
     def dump(self) -> Iterator[bytes]:
         """The frames of everything in the database at one moment; writers are not kept waiting."""
         require_file(self._url)
-        engine = open_snapshot_engine(self._url)
-        try:
-            with database_faults(), engine.connect() as connection, connection.begin():
-                yield from transfer.dump(connection, head())
-        finally:
-            engine.dispose()
+        with database_faults(), self._snapshots.connect() as connection, connection.begin():
+            yield from transfer.dump(connection, head())
 
     def scrub(self) -> None:
         """Overwrite what deleted rows left behind, as far as the database can.
 
         SQLite: deleted content was zeroed in its pages (secure_delete); the write-ahead log is emptied.
-        PostgreSQL: dead rows are removed; its own log keeps them until it is recycled.
+        PostgreSQL: dead rows are removed; its own log keeps them until it is recycled. Raises
+        EnvironmentFault where a reader keeps the log from being emptied for half a minute.
         """
         require_file(self._url)
-        statements = [f'VACUUM "{table.name}"' for table in metadata.sorted_tables]
-        if self._engine.dialect.name == "sqlite":
-            statements = ["PRAGMA wal_checkpoint(TRUNCATE)"]
-        self._outside_transactions(statements)
+        if self._engine.dialect.name != "sqlite":
+            self._outside_transactions(f'VACUUM "{table.name}"' for table in metadata.sorted_tables)
+        # SQLite waits for readers as long as its busy_timeout; then it says that it was kept from it.
+        elif self._outside_transactions(["PRAGMA wal_checkpoint(TRUNCATE)"]) != [0]:
+            raise locked()
 
     def fault(self) -> str:
         """One word for what is wrong with the database; empty when nothing is."""
@@ -115,6 +146,7 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+        self._snapshots.dispose()
 
 
 class SqlUnit:
@@ -133,6 +165,18 @@ class SqlUnit:
     def ledger(self) -> SqlLedgerRows:
         """The stored rows of the ledger."""
         return self._ledger
+
+
+class Filled(SqlUnit):
+    """The port `Unit` over a database that was filled in the same transaction, which may still roll back."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._connection = connection
+
+    def dump(self) -> Iterator[bytes]:
+        """The frames of everything in it now."""
+        return transfer.dump(self._connection, head())
 
 
 class SqlLedgerRows:

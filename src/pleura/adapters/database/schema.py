@@ -29,6 +29,8 @@ from sqlalchemy import (
     text,
 )
 
+from pleura.domain.images import MOST_TEXT
+
 
 class UtcTime(TypeDecorator[datetime]):
     """A moment with its time zone, stored in UTC; SQLite alone would drop the zone."""
@@ -62,6 +64,7 @@ metadata: Final = MetaData(
 )
 
 _NAME: Final = String(64)
+_TEXT: Final = String(MOST_TEXT)
 _BIG: Final = BigInteger().with_variant(Integer(), "sqlite")
 _UNSKETCHED: Final = text("sketch_name IS NULL")
 
@@ -103,8 +106,8 @@ images: Final = Table(
     Column("id", _NAME, primary_key=True),
     Column("study", _NAME, ForeignKey("studies.id"), nullable=False, index=True),
     Column("patient", _NAME, ForeignKey("patients.id"), nullable=False),
-    Column("modality", String(16), nullable=False),
-    Column("device_serial", _NAME, nullable=False),
+    Column("modality", _TEXT, nullable=False),
+    Column("device_serial", _TEXT, nullable=False),
     Column("rows", Integer, nullable=False),
     Column("columns", Integer, nullable=False),
     Column("bits_stored", Integer, nullable=False),

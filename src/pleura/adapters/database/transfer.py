@@ -17,7 +17,7 @@ import msgspec
 from sqlalchemy import Connection, column, insert, select, table
 from sqlalchemy.types import NullType, TypeEngine
 
-from pleura.adapters.database.schema import metadata
+from pleura.adapters.database.schema import ledger, metadata
 from pleura.domain.errors import BadInput
 
 FORMAT: Final = "pleura-dump-1"
@@ -104,18 +104,23 @@ def load(connection: Connection, following: Iterator[Header | _Rows | _End]) -> 
     raise malformed()
 
 
-def census(pieces: Iterable[bytes | memoryview]) -> dict[str, tuple[int, int]]:
+def census(pieces: Iterable[bytes | memoryview], *, entries: int | None = None) -> dict[str, tuple[int, int]]:
     """For every table the number of its rows and the sum of their SHA-256 digests, modulo 2^256.
 
-    The order of rows, which every database chooses for itself, does not matter.
+    The order of rows, which every database chooses for itself, does not matter. *entries*: the ledger
+    counts up to that many entries only.
     """
     found: dict[str, tuple[int, int]] = {}
     for each in frames(pieces):
         if isinstance(each, _Rows):
             count, total = found.get(each.table, (0, 0))
-            for row in each.rows:
+            rows = each.rows
+            if entries is not None and each.table == ledger.name:
+                at = each.columns.index(ledger.c.index.name)
+                rows = [row for row in rows if row[at] < entries]
+            for row in rows:
                 total += int.from_bytes(hashlib.sha256(_ENCODER.encode(row)).digest())
-            found[each.table] = (count + len(each.rows), total % 2**256)
+            found[each.table] = (count + len(rows), total % 2**256)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -11,9 +12,13 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from pleura.adapters.storage.durable import replace_file, sync_folder, write_new
 from pleura.domain.errors import EnvironmentFault, Refused
+
+BUILDING: Final = ".founding-"
+"""What the folder of a home under construction begins with, inside the folder that becomes the home."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +35,17 @@ class Home:
     @property
     def database_url(self) -> str:
         """Catalogue, copies, accounts, ledger: on the server that ``database.url`` names, else here."""
-        if self.database_note.is_file():
+        try:
             return self.database_note.read_text(encoding="utf-8").strip()
-        return self.database_file_url
+        except FileNotFoundError:
+            return self.database_file_url
+        except (OSError, UnicodeDecodeError) as error:
+            raise EnvironmentFault(
+                "database-note-unreadable",
+                "the file database.url in the home {home} cannot be read",
+                "run pleura as the user that made the home, and check the disk",
+                home=str(self.path),
+            ) from error
 
     @property
     def database_file_url(self) -> str:
@@ -58,8 +71,8 @@ class Home:
         """Whether ``pleura init`` has finished here."""
         return self.root_file.is_file()
 
-    def read(self) -> bytes:
-        """The bytes of the root file; raises EnvironmentFault where there is none."""
+    def require_founded(self) -> None:
+        """Return where there is a home; raises EnvironmentFault."""
         if not self.is_founded():
             raise EnvironmentFault(
                 "no-home",
@@ -67,6 +80,10 @@ class Home:
                 "run pleura init, or set PLEURA_HOME to the folder of an existing home",
                 home=str(self.path),
             )
+
+    def read(self) -> bytes:
+        """The bytes of the root file; raises EnvironmentFault where there is none."""
+        self.require_founded()
         try:
             return self.root_file.read_bytes()
         except OSError as error:
@@ -78,8 +95,9 @@ class Home:
             ) from error
 
     def found(self, document: bytes) -> None:
-        """Write the root file of a new home, durably: with it the home is one."""
-        write_new(self.root_file, document)
+        """Write the root file of a new home, durably: with it the home is one; raises EnvironmentFault."""
+        with _faults(self.path):
+            write_new(self.root_file, document)
 
     def replace(self, document: bytes) -> None:
         """Put *document* in place of the root file, durably; raises EnvironmentFault."""
@@ -89,15 +107,29 @@ class Home:
             raise _not_writable(self.path) from error
 
     def note_database(self, url: str) -> None:
-        """Remember durably that the database is at *url* from now on, or, empty, in the file here."""
-        try:
-            self.database_note.unlink(missing_ok=True)
-            if url:
-                write_new(self.database_note, url.encode() + b"\n")
+        """Remember durably that the database is at *url* from now on, or, empty, in the file here.
+
+        After a crash the note is the old one or the new one, whole. Raises EnvironmentFault.
+        """
+        unfinished = self.path / f".{secrets.token_hex(8)}"
+        with _faults(self.path):
+            if not url:
+                self.database_note.unlink(missing_ok=True)
             else:
-                sync_folder(self.path)
-        except OSError as error:
-            raise _not_writable(self.path) from error
+                write_new(unfinished, url.encode() + b"\n")
+                unfinished.replace(self.database_note)
+            sync_folder(self.path)
+
+    def database_left_behind(self) -> list[Path]:
+        """The files of the database in this home, where a server's is used: a cut move left them."""
+        return list(self.path.glob("pleura.db*")) if self.database_note.is_file() else []
+
+    def leave_database_file(self) -> None:
+        """Remove the database file of this home, which is not used any more; raises EnvironmentFault."""
+        with _faults(self.path):
+            for part in self.database_left_behind():
+                part.unlink(missing_ok=True)
+            sync_folder(self.path)
 
     @contextlib.contextmanager
     def workspace(self) -> Iterator[Path]:
@@ -117,8 +149,10 @@ class Home:
     def lock(self, *, alone: bool) -> Iterator[None]:
         """The right to work in this home, *alone* or beside others; raises Refused at once when it is taken.
 
-        The kernel gives the lock back when the process ends, however it ends.
+        What others may change, the root file too, is read under the lock. The kernel gives it back when the
+        process ends, however it ends. Raises EnvironmentFault where there is no home.
         """
+        self.require_founded()
         try:
             descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
@@ -141,37 +175,77 @@ class Home:
 
 @contextlib.contextmanager
 def founding(path: Path) -> Iterator[Home]:
-    """A home under construction beside *path*: it takes its place when the block ends, else vanishes.
+    """A home under construction: it takes its place at *path* when the block ends, else vanishes.
 
-    A half-made home is never visible under *path*. Raises EnvironmentFault when *path* holds
-    anything already or cannot be written.
+    It is built beside *path*, or inside where *path* is an empty folder already: that may be a mount point,
+    which nothing can take the place of. A half-made home is never one, because the root file comes last.
+    Raises EnvironmentFault when *path* holds anything already or cannot be written.
     """
     refuse_occupied(path)
-    try:
+    inside = path.is_dir()
+    with _faults(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    except OSError as error:
-        raise _not_writable(path) from error
+        place, prefix = (path, BUILDING) if inside else (path.parent, f".{path.name}.")
+        building = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
     try:
         home = Home(building)
-        home.objects.mkdir(mode=0o700)
+        with _faults(path):
+            home.objects.mkdir(mode=0o700)
         yield home
-        sync_folder(building)
-        os.replace(building, path)  # noqa: PTH105 - replaces an empty folder too, Path.rename says less
-        sync_folder(path.parent)
+        with _faults(path):
+            sync_folder(building)
+            if inside:
+                _move_up(home, path)
+            else:
+                building.rename(path)
+                sync_folder(path.parent)
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
 
+def _move_up(home: Home, path: Path) -> None:
+    """Move everything in *home* into the folder *path*, the root file last."""
+    # The owner of a mount point may be somebody else; then doctor says that others can read the home.
+    with contextlib.suppress(PermissionError):
+        path.chmod(0o700)
+    for part in sorted(home.path.iterdir(), key=lambda part: part == home.root_file):
+        if part == home.root_file:
+            sync_folder(path)
+        part.rename(path / part.name)
+    sync_folder(path)
+
+
 def refuse_occupied(path: Path) -> None:
-    """Raise EnvironmentFault when *path* holds anything already."""
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    """Raise EnvironmentFault when *path* holds anything already, or cannot be looked into.
+
+    What a cut init left there, and the folder that a file system keeps for itself, are not in the way.
+    """
+    with _faults(path):
+        known = list(path.iterdir()) if path.is_dir() else []
+        taken = path.exists() and not path.is_dir()
+    if taken or any(not part.name.startswith(BUILDING) and part.name != "lost+found" for part in known):
         raise EnvironmentFault(
             "home-occupied",
             "{home} is not empty, and init never overwrites",
             "choose another PLEURA_HOME, or use the home that is there",
             home=str(path),
         )
+
+
+@contextlib.contextmanager
+def _faults(path: Path) -> Iterator[None]:
+    """Turn what the operating system says about the disk of the home into EnvironmentFault."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise EnvironmentFault(
+                "disk-full",
+                "the disk that holds {home} is full",
+                "free some space there and run the command again; nothing half-written is listed",
+                home=str(path),
+            ) from error
+        raise _not_writable(path) from error
 
 
 def _not_writable(path: Path) -> EnvironmentFault:

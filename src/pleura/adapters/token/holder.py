@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pleura.adapters.token.hsm import HsmToken
+from pleura.domain.errors import EnvironmentFault
 
 
 class TokenHolder:
@@ -11,6 +12,19 @@ class TokenHolder:
     def __init__(self, token: HsmToken, label: str) -> None:
         self._token = token
         self._label = label
+
+    def refuse_taken(self) -> None:
+        """Return when the token holds no key of this label; raises EnvironmentFault.
+
+        Two homes with one label would share keys, and the rotation of one would destroy those of the other.
+        """
+        if any(name.startswith(f"{self._label}-") for name in self._token.labels()):
+            raise EnvironmentFault(
+                "token-label-taken",
+                "the token holds keys called {label} already, maybe those of another home",
+                "choose another label, or leave it out: then it is a new one",
+                label=self._label,
+            )
 
     def wrap(self, epoch: int, key: bytes) -> bytes:
         """The root key of *epoch* wrapped by the token's key for it, which is made when it is not there."""

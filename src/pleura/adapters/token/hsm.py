@@ -76,6 +76,12 @@ class HsmToken:
                 },
             )
 
+    def labels(self) -> list[str]:
+        """The labels of all keys that the token holds for this PIN."""
+        with self._faults():
+            found = self._session.get_objects({Attribute.CLASS: ObjectClass.SECRET_KEY})
+            return [str(key[Attribute.LABEL]) for key in found]
+
     def has_key(self, label: str) -> bool:
         """Whether the token holds a key *label*."""
         return bool(self._keys(label))

@@ -21,6 +21,7 @@ from pleura.domain.ports import RootHolder
 
 MIN_PASSPHRASE: Final = 12
 MAX_PASSPHRASE: Final = 1024
+FIRST_EPOCH: Final = 1
 _SALT_BYTES: Final = 16
 
 
@@ -149,7 +150,9 @@ def holder_of(document: bytes) -> Argon2id | TokenKey:
     return TokenKey(module=holder.module, token=holder.token, label=holder.label)
 
 
-def create(holder: RootHolder, kind: Argon2id | TokenKey, epoch: int = 1) -> tuple[bytes, Root, bytes]:
+def create(
+    holder: RootHolder, kind: Argon2id | TokenKey, epoch: int = FIRST_EPOCH
+) -> tuple[bytes, Root, bytes]:
     """The root file, the root of *epoch* and the recovery code."""
     root = Root({epoch: new_key()})
     document, code = reissue(_written(kind, [_held(root, epoch, holder)]), root)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pleura.domain.errors import BadInput
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.output import print_json
 from pleura.ledger.entries import decode
@@ -19,7 +20,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object per
 @app.command("show")
 def show(*, as_json: AsJson = False) -> None:
     """Print every entry of the ledger, oldest first."""
-    with opened() as (house, _), house.records.begin() as unit:
+    with opened() as (house, _), house.records.read() as unit:
         for row in unit.ledger.rows():
             entry = decode(row.entry)
             facts = {"index": row.index, "at": entry.at.isoformat(), "kind": entry.kind, "actor": entry.actor}
@@ -41,8 +42,8 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Verify the whole ledger; exit code 1 when it is not what was signed."""
-    witnessed = witness.read_text(encoding="utf-8") if witness else None
-    with opened() as (house, say), house.records.begin() as unit:
+    witnessed = _read(witness) if witness else None
+    with opened() as (house, say), house.records.read() as unit:
         report = house.ledger.verify(unit.ledger, house.ledger_key, witnessed=witnessed)
     if as_json:
         print_json(
@@ -60,3 +61,15 @@ def verify(
         print(say("keep this head outside the machine; without it a cut tail cannot be noticed:"))
         print()
     print(report.head, end="")
+
+
+def _read(witness: Path) -> str:
+    try:
+        return witness.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(
+            "no-such-file",
+            "there is no readable file {path}",
+            "check the path and its permissions",
+            path=str(witness),
+        ) from error

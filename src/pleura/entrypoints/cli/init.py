@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from pleura.bootstrap import Founding, found_house, refuse_occupied
+from pleura.bootstrap import Founding, found_house, refuse_occupied, token_key
 from pleura.crypto.roots.recovery import spelled
-from pleura.domain.installation import TokenKey
+from pleura.entrypoints.cli.vault.move import database_url
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.output import print_json
 from pleura.entrypoints.passphrase import new_secret
@@ -40,8 +40,8 @@ def command(
         passphrase=new_secret(settings.passphrase_file, say("New passphrase: "), say),
         administrator=administrator,
         password=new_secret(password_file, say("New password of {name}: ", name=administrator), say),
-        token=TokenKey(module=str(module), token=token, label="pleura-root") if module else None,
-        database=database,
+        token=token_key(str(module), token) if module else None,
+        database=database_url(database) if database else "",
     )
     recovery_code = spelled(found_house(settings, facts))
     if as_json:

@@ -28,7 +28,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from pleura.domain.images import Device, Identity, ImageFacts, Origin
+from pleura.domain.images import MOST_TEXT, Device, Identity, ImageFacts, Origin
 from pleura.imaging.dicom.refusals import refuse
 from pleura.imaging.dicom.structure import take_apart
 
@@ -118,7 +118,7 @@ def facts(dataset: Dataset, origin: Origin) -> ImageFacts:
 
 
 def text(dataset: Dataset, keyword: str) -> str:
-    """The value of *keyword* as clean text of at most 256 characters, ``""`` where there is none.
+    """The value of *keyword* as clean text of at most `MOST_TEXT` characters, ``""`` where there is none.
 
     A person name keeps its DICOM form, ``family^given`` and the groups parted by ``=`` (PS3.5
     section 6.2.1); the first of several values is taken.
@@ -129,7 +129,7 @@ def text(dataset: Dataset, keyword: str) -> str:
     if isinstance(value, (list, tuple)) or type(value).__name__ == "MultiValue":
         value = value[0] if len(value) else ""
     clean = "".join(mark for mark in str(value) if mark.isprintable())
-    return clean.encode("utf-8", "replace").decode("utf-8").strip()[:256]
+    return clean.encode("utf-8", "replace").decode("utf-8").strip()[:MOST_TEXT]
 
 
 def number(dataset: Dataset, keyword: str, absent: int = 0) -> int:

@@ -63,12 +63,16 @@ class Keys:
         return shares
 
     def hand_over(self, holder: RootHolder, kind: Argon2id | TokenKey, *, actor: str) -> None:
-        """Wrap the root by another holder: a new passphrase, or a hardware token."""
+        """Wrap the root by another holder: a new passphrase, or a hardware token.
+
+        The keys that a token held for it are destroyed once the new holder's file is durable.
+        """
         document = hand_over(self.root_file.read(), self.keyring.root, holder, kind)
         with self.records.begin() as unit:
             name = "token" if isinstance(kind, TokenKey) else "passphrase"
             self.ledger.append(unit.ledger, "holder", actor, holder=name)
         self.root_file.replace(document)
+        self.holder.destroy_before(self.keyring.root.epoch + 1)
 
     def _record(self, actor: str, *, needed: int, shares: int) -> None:
         with self.records.begin() as unit:

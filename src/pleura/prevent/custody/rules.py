@@ -29,7 +29,7 @@ class Rules:
 
     def all(self) -> dict[str, str]:
         """Every rule and the value in force."""
-        with self.records.begin() as unit:
+        with self.records.read() as unit:
             return {name: rule(unit.catalogue, name) for name in RULES}
 
     def set(self, name: str, value: str, *, actor: str) -> None:

@@ -124,7 +124,7 @@ class Depots:
 
     def all(self, kind: DepotKind | None = None) -> list[Depot]:
         """The depots by name."""
-        with self.records.begin() as unit:
+        with self.records.read() as unit:
             return [depot for depot in unit.catalogue.depots() if kind in {None, depot.kind}]
 
     def place(self, name: str) -> Place:
@@ -253,7 +253,7 @@ class Depots:
         return heads_of(self.connect(self.place(name)))
 
     def _find(self, name: str) -> Depot:
-        with self.records.begin() as unit:
+        with self.records.read() as unit:
             depot = unit.catalogue.depot(name)
         if depot is None:
             raise NotFound(
@@ -284,7 +284,7 @@ class Depots:
             )
 
     def _images(self) -> list[SealedImage]:
-        with self.records.begin() as unit:
+        with self.records.read() as unit:
             return list(unit.catalogue.images())
 
     def _new_head(self, objects: int) -> tuple[Head, bytes]:
@@ -325,7 +325,7 @@ class Depots:
 
     def _rehearsed(self, store: ObjectStore, head: Head) -> DepotReport:
         pieces = read_snapshot(store, head, self._root_key(head))
-        with self.rehearse(pieces) as records, records.begin() as unit:
+        with self.rehearse(pieces) as records, records.read() as unit:
             self.ledger.verify(unit.ledger, self.keyring.signer.public)
             images = list(unit.catalogue.images())
         # Spread over the whole, so that a depot that rots at one end is noticed.

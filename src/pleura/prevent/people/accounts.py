@@ -50,7 +50,7 @@ class Accounts:
 
     def sign_in(self, name: str, password: str, *, door: str = "web") -> Account:
         """The account that *name* and *password* open; raises Refused, the same for either being wrong."""
-        with self._records.begin() as unit:
+        with self._records.read() as unit:
             account = unit.catalogue.account(name)
         try:
             check_password(account.password_hash if account else None, password)

@@ -10,10 +10,9 @@ from typing import Annotated, BinaryIO, Final
 
 import typer
 
-from pleura.bootstrap import House, new_holder, recover_house
+from pleura.bootstrap import House, new_holder, recover_house, token_key
 from pleura.crypto.roots.recovery import MOST_SHARES, bad_split, read_code, spelled
 from pleura.crypto.roots.root import Argon2id, holder_of
-from pleura.domain.installation import TokenKey
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.output import actor, new_file, print_json
@@ -93,13 +92,12 @@ def token(
     module: Annotated[Path, typer.Option(help="PKCS#11 library of the hardware token.")],
     token: Annotated[str, typer.Option(help="Label of the token.")],
     pin_file: Annotated[Path | None, typer.Option(help="File with the PIN; else a prompt asks.")] = None,
-    label: Annotated[str, typer.Option(help="What the keys in the token are called.")] = "pleura-root",
+    label: Annotated[str, typer.Option(help="What the keys in the token are called; else a new name.")] = "",
 ) -> None:
     """Let a hardware token (PKCS#11) hold the root instead of the passphrase; its PIN opens the home then."""
     with opened(alone=True) as (house, say):
         pin = new_secret(pin_file, say("PIN: "), say)
-        place = TokenKey(module=str(module), token=token, label=label)
-        with new_holder(pin, place) as (holder, kind):
+        with new_holder(pin, token_key(str(module), token, label)) as (holder, kind):
             house.keys.hand_over(holder, kind, actor=actor())
     print(say("the token holds the root now; give its PIN where the passphrase was asked for"))
 

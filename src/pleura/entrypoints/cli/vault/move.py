@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import Annotated
+from urllib.parse import parse_qs, urlsplit
 
 import typer
 
@@ -46,10 +47,21 @@ def database_url(given: str) -> str:
     if given == HERE:
         return ""
     _, _, rest = given.partition("://")
-    if not given.startswith(_POSTGRESQL) or ":" in rest.partition("@")[0] * ("@" in rest):
+    # The note in the home is one line; urlsplit would drop what breaks it.
+    plain = given.startswith(_POSTGRESQL) and given.isprintable() and " " not in given
+    if not plain or _has_password(given):
         raise BadInput(
             "bad-database-url",
             "the database is named by postgresql://USER@HOST/DATABASE, without a password",
             "keep the password in a file that PGPASSFILE names",
         )
     return f"postgresql+psycopg://{rest}"
+
+
+def _has_password(url: str) -> bool:
+    """Whether *url*, which other users can see in the list of processes, gives a password away."""
+    try:
+        parts = urlsplit(url)
+        return parts.password is not None or "password" in parse_qs(parts.query, keep_blank_values=True)
+    except ValueError:  # brackets without an IPv6 address
+        return True
