@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from pleura.bootstrap import Founding, House, found_house, open_house
+from pleura.crypto.roots.recovery import CODE_BYTES
 from pleura.crypto.roots.root import Argon2id, Passphrase, hand_over, holder_of, unlock
+from pleura.entrypoints.output import open_new, write_durably
 from pleura.settings import Settings
 
 PASSPHRASE: Final = "a long walk by the river"
@@ -73,11 +75,21 @@ class Place:
         self.films.mkdir()
         for number, film in enumerate(films):
             (self.films / f"{number:04}.dcm").write_bytes(film)
-        found_house(
+        code = found_house(
             Settings(home=self.home),
             Founding(passphrase=PASSPHRASE, administrator="anna", password=secrets.token_urlsafe(16)),
         )
+        self.keep_sheet(code)
         _make_fast(self.home / "root.json")
+
+    def keep_sheet(self, code: bytes) -> None:
+        """Write a recovery code to the same disk as a sheet is written; raises EnvironmentFault."""
+        with open_new(self.disk / f"sheet-{secrets.token_hex(4)}") as stream:
+            write_durably(stream, code)
+
+    def sheets(self) -> list[bytes]:
+        """Every recovery code on a sheet that is whole."""
+        return [code for path in self.disk.glob("sheet-*") if len(code := path.read_bytes()) == CODE_BYTES]
 
     def note_answers(self, lines: Iterable[str]) -> None:
         """Remember what was acknowledged before the operation."""

@@ -76,6 +76,9 @@ class FakeHouse:
             document, root = _made()
             self.keyring: Keyring = found_keyring(Root({1: root.key(1)}), unit.catalogue)
         self.root_file = FakeRootFile(document)
+        self.codes: list[bytes] = []
+        """Every recovery code that was kept, as sheets in a drawer."""
+        self.keep = self.codes.append
         self.ledger = Ledger(self.keyring.signer, "pleura.ledger/test", self.clock)
         self.vault = Vault(self.records, self.objects, self.keyring)
         parts = {

@@ -6,11 +6,11 @@ import contextlib
 import copy as copying
 import pickle
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pleura.domain.copies import SealedCopy
-from pleura.domain.custody.erasure import ErasureRequest, Restriction
+from pleura.domain.custody.erasure import BegunErasure, ErasureRequest, Restriction
 from pleura.domain.errors import EnvironmentFault, NotFound
 from pleura.domain.images import Image, Patient, SealedImage, Study
 from pleura.domain.installation import Account, Depot, InstallationKey, KeyPurpose, PatientKey
@@ -47,6 +47,8 @@ class FakeCatalogue:
     policies: dict[str, str] = field(default_factory=dict)
     restrictions: dict[str, Restriction] = field(default_factory=dict)
     erasure_requests: dict[str, ErasureRequest] = field(default_factory=dict)
+    erasures: dict[str, BegunErasure] = field(default_factory=dict)
+    noted: set[tuple[str, str]] = field(default_factory=set)
     kept_depots: dict[str, Depot] = field(default_factory=dict)
 
     def add_key(self, key: InstallationKey) -> None:
@@ -151,6 +153,11 @@ class FakeCatalogue:
     def erase_patient(self, patient: str) -> None:
         self.patients.pop(patient)
 
+    def rekey(self, patient: Patient, images: Sequence[SealedImage], copies: Sequence[SealedCopy]) -> None:
+        self.patients[patient.id] = patient
+        self.sealed_images |= {sealed.image.id: sealed for sealed in images}
+        self.copies |= {copy.copy: copy for copy in copies}
+
     def policy(self, name: str) -> str | None:
         return self.policies.get(name)
 
@@ -176,6 +183,31 @@ class FakeCatalogue:
 
     def drop_erasure_request(self, name: str) -> None:
         self.erasure_requests.pop(name, None)
+
+    def begin_erasure(self, erasure: BegunErasure) -> None:
+        _refuse_known(erasure.subject in self.erasures)
+        self.erasures[erasure.subject] = erasure
+
+    def begun_erasures(self) -> Sequence[BegunErasure]:
+        return sorted(self.erasures.values(), key=lambda erasure: erasure.ledger_index)
+
+    def end_erasure(self, subject: str) -> None:
+        self.erasures.pop(subject, None)
+
+    def note_deletions(self, place: str, names: Sequence[str]) -> None:
+        rows = {(place, name) for name in names}
+        _refuse_known(not rows.isdisjoint(self.noted))
+        self.noted |= rows
+
+    def deletions(self, place: str) -> Sequence[str]:
+        return sorted(name for where, name in self.noted if where == place)
+
+    def waiting_deletions(self) -> Mapping[str, int]:
+        places = sorted({where for where, _ in self.noted})
+        return {place: len(self.deletions(place)) for place in places}
+
+    def drop_deletions(self, place: str, names: Sequence[str]) -> None:
+        self.noted -= {(place, name) for name in names}
 
     def put_depot(self, depot: Depot) -> None:
         self.kept_depots[depot.name] = depot

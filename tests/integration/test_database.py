@@ -34,7 +34,7 @@ from pleura.adapters.database.schema import metadata
 from pleura.adapters.database.transfer import census
 from pleura.crypto.signing import Signer
 from pleura.domain.copies import SealedCopy
-from pleura.domain.custody.erasure import ErasureRequest, Restriction
+from pleura.domain.custody.erasure import BegunErasure, ErasureRequest, Restriction
 from pleura.domain.errors import BadInput, EnvironmentFault, LedgerBroken, NotFound
 from pleura.domain.images import MOST_TEXT, Image, Patient, SealedImage, Study
 from pleura.domain.installation import Account, Depot, InstallationKey
@@ -407,6 +407,58 @@ def test_an_erased_image_takes_its_copies_and_its_empty_study_along(either: Reco
         assert unit.catalogue.study_by_index(b"s1") is None
         unit.catalogue.erase_patient("pat-1")
         assert unit.catalogue.patient_by_index(b"p1") is None
+
+
+def test_a_patient_gets_another_key_with_all_that_hangs_on_it(either: Records, ledger: Ledger) -> None:
+    fill(either)
+    with either.begin() as unit:
+        for number in (1, 2):
+            unit.catalogue.add_copy(copy(number, ledger.append(unit.ledger, "sign-in", "web").index))
+    new_patient = replace(patient(), root_epoch=4, wrapped_kek=b"new kek", sealed_identity=b"new identity")
+    new_image = replace(image(1), wrapped_dek=b"new dek", sealed_facts=b"new facts")
+    new_copy = replace(copy(1, 0), sealed_record=b"new record")
+
+    with either.begin() as unit:
+        unit.catalogue.rekey(new_patient, [new_image], [new_copy])
+
+    with either.begin() as unit:
+        assert unit.catalogue.patient("pat-1") == new_patient
+        assert unit.catalogue.image("img-1") == new_image
+        assert unit.catalogue.image("img-2") == image(2)
+        assert unit.catalogue.copies_of("img-1") == [new_copy, copy(2, 1)]
+        unit.catalogue.rekey(patient(), [], [])
+        assert unit.catalogue.patient("pat-1") == patient()
+
+
+def test_what_an_erasure_still_has_to_do_is_remembered_until_it_is_done(
+    either: Records, ledger: Ledger
+) -> None:
+    with either.begin() as unit:
+        indexes = [ledger.append(unit.ledger, "sign-in", "web").index for _ in range(2)]
+        begun = [
+            BegunErasure(
+                subject=subject, images=("img-1", "img-2"), copies=3, root_epoch=1, ledger_index=index
+            )
+            for subject, index in zip(("stu-2", "stu-1"), indexes, strict=True)
+        ]
+        for each in begun:
+            unit.catalogue.begin_erasure(each)
+        for place in ("", "nas"):
+            unit.catalogue.note_deletions(place, ["img-2/original", "img-1/original"])
+
+    with either.begin() as unit:
+        rows = unit.catalogue
+        assert rows.begun_erasures() == begun
+        assert rows.waiting_deletions() == {"": 2, "nas": 2}
+        assert rows.deletions("nas") == ["img-1/original", "img-2/original"]
+        assert rows.deletions("cloud") == []
+        rows.drop_deletions("nas", ["img-1/original"])
+        rows.drop_deletions("", ["img-1/original", "img-2/original"])
+        rows.end_erasure("stu-2")
+
+    with either.begin() as unit:
+        assert unit.catalogue.begun_erasures() == begun[1:]
+        assert unit.catalogue.waiting_deletions() == {"nas": 1}
 
 
 def test_patient_keys_are_wrapped_again_page_by_page(either: Records) -> None:
@@ -1019,6 +1071,20 @@ def test_the_schema_goes_up_step_by_step_and_down_and_up_again(empty_url: str) -
     with engine.begin() as connection:
         assert sqlalchemy.inspect(connection).get_table_names() == ["alembic_version"]
     engine.dispose()
+
+
+def test_a_request_that_no_account_made_is_to_be_made_again(empty_url: str) -> None:
+    """Until 0003 a user of the machine asked, who may be the very person that approves."""
+    upgrade(empty_url, "0003")
+    with contextlib.closing(Database(empty_url)) as records, records.begin() as unit:
+        unit.catalogue.add_erasure_request(
+            ErasureRequest(name="era-1", subject="img-1", asked_by="cli:root", asked_at=AT)
+        )
+
+    upgrade(empty_url)
+
+    with contextlib.closing(Database(empty_url)) as records, records.begin() as unit:
+        assert unit.catalogue.erasure_request("img-1") is None
 
 
 def test_a_database_of_a_newer_program_is_refused_untouched(url: str, file: Path) -> None:

@@ -231,6 +231,81 @@ def test_a_rotation_leaves_a_sound_home_and_a_new_sheet(person: Person) -> None:
     assert answer(person, "key", "show")["epoch"] == 2
 
 
+FULL = """
+import errno, io
+from pleura.entrypoints.cli.vault import sheets
+class Full(io.FileIO):
+    def write(self, content):
+        raise OSError(errno.ENOSPC, "no space")
+sheets.open_new = lambda path: Full(path, "xb")
+"""
+"""The disk that the sheet is to be on is full."""
+NOT_REPLACED = """
+from pleura.adapters.storage import home
+def replace_file(path, content):
+    raise OSError(5, "broken")
+home.replace_file = replace_file
+"""
+"""The root file cannot be written."""
+REPLACED = """
+from pleura.adapters.storage import durable, home
+def replace_file(path, content):
+    durable.replace_file(path, content)
+    raise OSError(5, "broken")
+home.replace_file = replace_file
+"""
+"""The root file is written, and then the disk reports a fault."""
+
+
+def types_at_a_fault(person: Person, fault: str, *words: str) -> subprocess.CompletedProcess[str]:
+    program = f"{fault}\nfrom pleura.entrypoints.cli.app import main\nmain()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words],
+        cwd=person.folder,
+        env=person.environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def opens_with_the_old_code(person: Person) -> bool:
+    done = person.types("key", "recover", "--code-file", "code", "--new-file", "passphrase")
+    return done.returncode == 0
+
+
+@pytest.mark.parametrize("words", [["key", "rotate"], ["key", "sheet"], ["erase", "--yes"]])
+def test_a_sheet_that_cannot_be_written_leaves_the_old_one_good(person: Person, words: list[str]) -> None:
+    write(person, "code", str(answer(person, "key", "sheet", "-o", "old.pdf")["recovery_code"]))
+    subject = images(person)[:1] if words[0] == "erase" else []
+
+    done = types_at_a_fault(person, FULL, *words, *subject, "-o", "new.pdf")
+
+    assert (done.returncode, "[output-unwritable]" in done.stderr) == (4, True)
+    assert not (person.folder / "new.pdf").exists()
+    assert opens_with_the_old_code(person)
+    made = answer(person, *words, *subject, "-o", "new.pdf")
+    assert (person.folder / "new.pdf").read_bytes().startswith(b"%PDF")
+    assert not opens_with_the_old_code(person)
+    write(person, "code", str(made["recovery_code"]))
+    assert opens_with_the_old_code(person)
+    assert len(images(person)) == 4 - len(subject)
+
+
+@pytest.mark.parametrize(("fault", "kept"), [(NOT_REPLACED, False), (REPLACED, True)])
+def test_a_sheet_stays_exactly_when_the_home_opens_with_it(person: Person, fault: str, kept: bool) -> None:  # noqa: FBT001
+    write(person, "code", str(answer(person, "key", "sheet", "-o", "old.pdf")["recovery_code"]))
+
+    done = types_at_a_fault(person, fault, "key", "sheet", "-o", "new.pdf")
+
+    assert (done.returncode, "[home-read-only]" in done.stderr) == (4, True)
+    assert (person.folder / "new.pdf").exists() == kept
+    assert opens_with_the_old_code(person) != kept
+
+
 def test_a_forgotten_passphrase_is_replaced_by_the_recovery_code(person: Person) -> None:
     code = str(answer(person, "key", "sheet", "-o", "sheet.pdf")["recovery_code"])
     write(person, "code", code)
@@ -461,6 +536,31 @@ def test_an_erasure_leaves_no_path_that_decrypts(person: Person) -> None:
     assert sound(person)
 
 
+def test_an_old_row_and_object_in_the_home_of_today_do_not_open(person: Person) -> None:
+    """The patient keeps other images, and her key is in force."""
+    import sqlite3  # noqa: PLC0415
+
+    gone = images(person)[0]
+    shutil.copytree(person.home, person.folder / "before-home")
+    answer(person, "erase", gone, "--yes")
+    shutil.copytree(person.folder / "before-home/objects" / gone, person.home / "objects" / gone)
+    with sqlite3.connect(person.home / "pleura.db") as now:
+        now.execute("attach ? as old", (str(person.folder / "before-home" / "pleura.db"),))
+        now.execute("insert into main.images select * from old.images where id = ?", (gone,))
+        keys = now.execute(
+            "select count(*) from patient_keys join images using (patient) where id = ?", (gone,)
+        )
+        assert keys.fetchone() == (1,)
+    now.close()
+
+    done = person.types("copy", gone, "--to", "X", "--purpose", "y", "-o", "stolen.png")
+
+    assert (done.returncode, "[seal-broken]" in done.stderr) == (1, True)
+    checks = answer(person, "doctor")["checks"]
+    assert isinstance(checks, list)
+    assert [check for check in checks if check["name"] == "objects" and gone in check["detail"]]
+
+
 def test_a_changed_receipt_is_refused_at_the_terminal(person: Person) -> None:
     gone = images(person)[0]
     answer(person, "erase", gone, "--yes", "--receipt", "receipt.json", "-o", "sheet.pdf")
@@ -475,19 +575,123 @@ def test_a_changed_receipt_is_refused_at_the_terminal(person: Person) -> None:
 def test_two_people_erase_and_one_alone_cannot(person: Person) -> None:
     gone = images(person)[0]
     assert person.types("rule", "set", "erasure-approvals", "2").returncode == 0
-    write(person, "bob", "bob has a long password")
-    assert person.types("people", "add", "bob", "--password-file", "bob").returncode == 0
+    for name in ("ann", "bob"):
+        write(person, name, f"{name} has a long password")
+        assert person.types("people", "add", name, "--password-file", name).returncode == 0
 
-    asked = answer(person, "erase", gone)
+    # Whoever sits at the terminal is nobody, however often.
+    alone = person.types("erase", gone, "--yes")
+    assert (alone.returncode, "[account-needed]" in alone.stderr) == (3, True)
+    unasked = person.types("erase", gone, "--approve", "bob", "--password-file", "bob", "--yes")
+    assert (unasked.returncode, "[request-unknown]" in unasked.stderr) == (1, True)
+    asked = answer(person, "erase", gone, "--as", "ann", "--password-file", "ann")
     assert asked["status"] == "waiting"
     write(person, "wrong", "bob has another password")
-    refused = person.types("erase", gone, "--approve", "bob", "--password-file", "wrong", "--yes")
-    assert (refused.returncode, "[wrong-password]" in refused.stderr) == (3, True)
+    for name, file, code in (("bob", "wrong", "wrong-password"), ("ann", "ann", "second-person-needed")):
+        refused = person.types("erase", gone, "--approve", name, "--password-file", file, "--yes")
+        assert (refused.returncode, f"[{code}]" in refused.stderr) == (3, True)
     assert gone in images(person)
     done = person.types("erase", gone, "--approve", "bob", "--password-file", "bob", "--yes")
 
     assert done.returncode == 0, done.stderr
     assert gone not in images(person)
+
+
+def test_one_person_alone_cannot_end_the_rule_of_two(person: Person) -> None:
+    for name in ("ann", "bob"):
+        write(person, name, f"{name} has a long password")
+        assert person.types("people", "add", name, "--password-file", name).returncode == 0
+    ann, bob = ["--as", "ann", "--password-file", "ann"], ["--as", "bob", "--password-file", "bob"]
+    lower = ["rule", "set", "erasure-approvals", "1"]
+    assert person.types("rule", "set", "erasure-approvals", "2").returncode == 0
+
+    for people in ([], ann, [*ann, *ann]):
+        refused = person.types(*lower, *people)
+        assert (refused.returncode, "[second-person-needed]" in refused.stderr) == (3, True)
+    assert answer(person, "rule", "list")["erasure-approvals"] == "2"
+    assert person.types(*lower, *ann, *bob).returncode == 0
+
+    assert answer(person, "rule", "list")["erasure-approvals"] == "1"
+
+
+CUT = """
+import os
+from pleura.prevent.depots.depots import Depots
+from pleura.prevent.custody.keys import Keys
+def cut(*_, **__):
+    os._exit(9)
+"""
+
+
+@pytest.mark.parametrize("where", ["Keys.retire", "Depots.erase"])
+@pytest.mark.parametrize("again", ["erase", "doctor", "rotate"])
+def test_an_erasure_that_was_cut_is_completed_at_the_terminal(person: Person, where: str, again: str) -> None:
+    gone = images(person)[0]
+    answer(person, "backup", "create", "nas")
+    answer(person, "backup", "verify", "nas")
+    shutil.copytree(person.folder / "nas", person.folder / "before-nas")
+
+    cut = types_at_a_fault(person, f"{CUT}{where} = cut", "erase", gone, "--yes")
+
+    assert cut.returncode == 9
+    assert not sound(person)
+    words = {
+        "erase": ["erase", gone],
+        "doctor": ["doctor", "--repair", "-o", "new.pdf"],
+        "rotate": ["key", "rotate", "-o", "new.pdf"],
+    }[again]
+    made = answer(person, *words)
+    assert gone not in images(person)
+    assert len(list((person.folder / "nas" / "objects").iterdir())) == 6
+    answer(person, "backup", "create", "nas")
+    answer(person, "backup", "verify", "nas")
+    assert sound(person)
+    (index,) = [entry["index"] for entry in person.lines("audit", "show") if entry["kind"] == "erase"]
+    assert person.types("audit", "receipt", str(index), "-o", "again.json").returncode == 0
+    assert answer(person, "verify", "again.json")["subject"] == gone
+    # The backup from before does not open with the code of today, wherever that one was kept.
+    sheets = [path for path in person.folder.glob("*.pdf") if path.stat().st_size]
+    assert len(sheets) == (2 if where == "Depots.erase" and again == "rotate" else 1)
+    code = str(made.get("recovery_code") or answer(person, "key", "sheet", "-o", "x.pdf")["recovery_code"])
+    write(person, "code", code)
+    restore = ["backup", "restore", "before-nas", "--code-file", "code", "--new-file", "passphrase"]
+    done = person.types(*restore, PLEURA_HOME=str(person.folder / "thief"))
+    assert (done.returncode, "[wrong-recovery-code]" in done.stderr) == (4, True)
+
+
+def test_a_backup_disk_in_the_drawer_is_not_said_to_be_erased(person: Person) -> None:
+    gone = images(person)[0]
+    answer(person, "backup", "create", "nas")
+    (person.folder / "nas").rename(person.folder / "drawer")
+    (person.folder / "nas").mkdir()
+
+    erased = answer(person, "erase", gone, "--yes")
+
+    assert erased["depots"] == {"nas": "depot-emptied"}
+    checks = {check["name"]: check for check in answer(person, "doctor")["checks"]}  # type: ignore[attr-defined]
+    assert not checks["erasures"]["ok"]
+    (person.folder / "nas").rmdir()
+    (person.folder / "drawer").rename(person.folder / "nas")
+    answer(person, "backup", "create", "nas")
+    answer(person, "backup", "verify", "nas")
+    assert len(list((person.folder / "nas" / "objects").iterdir())) == 6
+    assert sound(person)
+
+
+def test_a_receipt_that_cannot_be_written_is_written_again(person: Person) -> None:
+    gone = images(person)[0]
+    full = f"{FULL}\nfrom pleura.entrypoints import output\nfull, real = sheets.open_new, output.open_new\n"
+    full += "sheets.open_new = real\n"
+    full += "output.open_new = lambda path: (full if path.suffix == '.json' else real)(path)"
+
+    done = types_at_a_fault(person, full, "erase", gone, "--yes", "--receipt", "receipt.json", "--json")
+
+    assert (done.returncode, "[receipt-unwritten]" in done.stderr) == (4, True)
+    erased = json.loads(done.stdout)
+    assert person.types("audit", "receipt", str(erased["index"]), "-o", "receipt.json").returncode == 0
+    assert answer(person, "verify", "receipt.json")["subject"] == gone
+    missing = person.types("audit", "receipt", "99999")
+    assert (missing.returncode, "[entry-unknown]" in missing.stderr) == (1, True)
 
 
 def test_a_hospital_is_told_why_it_cannot_erase_and_what_it_can_do(person: Person) -> None:

@@ -72,23 +72,51 @@ def _bar(task: str, total: int | None, counts: Sequence[ProgressColumn]) -> Iter
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
     """A new private file at *path*, gone again when the block raises; an existing file is refused."""
+    stream = open_new(path)
     try:
-        stream = path.open("xb")
+        with stream:
+            yield stream
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def open_new(path: Path) -> BinaryIO:
+    """A new private file at *path* for `write_durably`; raises EnvironmentFault, also where there is one."""
+    try:
+        # Unbuffered: what a full disk refuses must not be tried once more when the file is closed.
+        return open(path, "xb", buffering=0, opener=lambda name, flags: os.open(name, flags, 0o600))
     except FileExistsError as error:
         raise EnvironmentFault(
             "output-exists", "{file} exists already", "choose another file name", file=str(path)
         ) from error
     except OSError as error:
-        raise EnvironmentFault(
-            "output-unwritable",
-            "{file} cannot be written",
-            "check the folder and its permissions",
-            file=str(path),
-        ) from error
+        raise _unwritable(str(path)) from error
+
+
+def write_durably(stream: BinaryIO, content: bytes) -> None:
+    """Write *content* to the new file *stream*: it is on the disk, under its name, when this returns.
+
+    Raises EnvironmentFault.
+    """
     try:
-        with stream:
-            path.chmod(0o600)
-            yield stream
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+        rest = memoryview(content)
+        while rest:
+            rest = rest[stream.write(rest) :]
+        os.fsync(stream.fileno())
+        folder = os.open(Path(stream.name).parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise _unwritable(stream.name) from error
+
+
+def _unwritable(file: str) -> EnvironmentFault:
+    return EnvironmentFault(
+        "output-unwritable",
+        "{file} cannot be written",
+        "check the folder, its permissions and its free space",
+        file=file,
+    )

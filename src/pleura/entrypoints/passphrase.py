@@ -28,6 +28,11 @@ def new_secret(file: Path | None, question: str, say: Texts) -> str:
     return secret
 
 
+def known_secret(file: Path | None, question: str) -> str:
+    """A secret that is known already, from *file* or asked for once."""
+    return first_line(file) if file is not None else _prompt(question)
+
+
 def read_lines(file: Path | None, question: str) -> list[str]:
     """Secret lines from *file*, or asked for until an empty one; raises EnvironmentFault."""
     if file is None:

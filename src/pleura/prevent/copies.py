@@ -21,7 +21,7 @@ from pleura.imaging.rasters import encode_jpeg, encode_png, to_array, to_raster
 from pleura.ledger.ledger import Ledger
 from pleura.prevent.custody.rules import refuse_restricted
 from pleura.prevent.keyring import Keyring
-from pleura.prevent.patients import kek_of
+from pleura.prevent.patients import kek_of, record_context
 from pleura.prevent.vault import Vault
 
 JPEG_QUALITY: Final = 95
@@ -129,7 +129,7 @@ class Copies:
             patient = unit.catalogue.patient(unit.catalogue.image(sealed.image).image.patient)
             entry = self.ledger.entry(unit.ledger, sealed.ledger_index)
         kek = kek_of(patient, self.keyring)
-        clear = open_field(kek, sealed.sealed_record, _context(sealed.copy))
+        clear = open_field(kek, sealed.sealed_record, record_context(sealed.copy))
         if entry.facts.get("record") != digest(clear).hex():
             raise LedgerBroken(
                 "copy-record-changed",
@@ -159,16 +159,14 @@ class Copies:
                     image=record.image,
                     issued_at=record.issued_at,
                     ledger_index=receipt.index,
-                    sealed_record=seal_field(kek_of(patient, self.keyring), clear, _context(record.copy)),
+                    sealed_record=seal_field(
+                        kek_of(patient, self.keyring), clear, record_context(record.copy)
+                    ),
                 )
             )
 
     def _stream(self, record: CopyRecord) -> bytes:
         return self.keyring.mark_stream(record.image, record.copy, STREAM_BYTES)
-
-
-def _context(copy: str) -> bytes:
-    return f"copy/{copy}".encode()
 
 
 def _derived_uid() -> str:

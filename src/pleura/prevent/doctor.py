@@ -61,6 +61,7 @@ class Doctor:
         yield self._space()
         yield self._engine()
         yield self._rotation()
+        yield self._erasures()
         yield self._database()
         yield self._ledger()
         yield self._clock()
@@ -121,6 +122,26 @@ class Doctor:
         if len(epochs) == 1:
             return _well("keys", "root epoch {epoch}", epoch=epochs[0])
         return _ill("keys", "a rotation of the root key was cut", "pleura key rotate")
+
+    def _erasures(self) -> Check:
+        with self.records.begin() as unit:
+            begun, waiting = unit.catalogue.begun_erasures(), unit.catalogue.waiting_deletions()
+        if begun:
+            return _ill(
+                "erasures",
+                "an erasure was cut, and a copy from before it may still open: {some}",
+                "pleura doctor --repair",
+                some=" ".join(each.subject for each in begun[:_SHOWN]),
+            )
+        if waiting:
+            return _ill(
+                "erasures",
+                "{count} erased objects, under destroyed keys, are still in {some}",
+                "make the place reachable (mount the disk), then: pleura doctor --repair",
+                count=sum(waiting.values()),
+                some=" ".join(waiting),
+            )
+        return _well("erasures", "nothing that was erased is left where pleura put it")
 
     def _database(self) -> Check:
         if not self.records.fault():

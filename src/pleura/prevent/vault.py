@@ -19,7 +19,7 @@ from pleura.domain.images import Identity, Image, ImageFacts, Patient, SealedIma
 from pleura.domain.ports import ObjectStore, Records
 from pleura.imaging.match.sketch import FEATURES_BYTES
 from pleura.prevent.keyring import Keyring
-from pleura.prevent.patients import kek_of, patient_index
+from pleura.prevent.patients import facts_context, kek_of, patient_index
 
 FRAME_CHUNK: Final = 64 * 1024
 """Bytes of plaintext in a chunk of a multi-frame original, which is read a frame at a time."""
@@ -136,7 +136,7 @@ class Vault:
     def facts(self, image_id: str) -> ImageFacts:
         """What was read in the original when it arrived."""
         sealed, patient = self._find(image_id)
-        clear = open_field(kek_of(patient, self._keyring), sealed.sealed_facts, _facts_context(image_id))
+        clear = open_field(kek_of(patient, self._keyring), sealed.sealed_facts, facts_context(image_id))
         return msgspec.json.decode(clear, type=ImageFacts)
 
     def features(self, image_id: str) -> bytes:
@@ -153,7 +153,7 @@ class Vault:
     def seal_facts(self, image_id: str, facts: ImageFacts, patient: Patient) -> bytes:
         """*facts* sealed under the patient's key."""
         kek = kek_of(patient, self._keyring)
-        return seal_field(kek, msgspec.json.encode(facts), _facts_context(image_id))
+        return seal_field(kek, msgspec.json.encode(facts), facts_context(image_id))
 
     def wrap_dek(self, dek: bytes, patient: Patient) -> bytes:
         """*dek* wrapped by the patient's key."""
@@ -191,7 +191,3 @@ def objects_of(sealed: SealedImage) -> Iterator[tuple[str, bytes]]:
     yield sealed.object_name, sealed.object_commitment
     if sealed.sketch_name is not None and sealed.sketch_commitment is not None:
         yield sealed.sketch_name, sealed.sketch_commitment
-
-
-def _facts_context(image_id: str) -> bytes:
-    return f"facts/{image_id}".encode()

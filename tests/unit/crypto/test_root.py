@@ -80,7 +80,8 @@ def test_the_recovery_code_opens_and_another_one_does_not(made: tuple[bytes, Roo
 def test_a_reissued_code_opens_and_the_one_before_does_not(made: tuple[bytes, Root, bytes]) -> None:
     document, root, old = made
 
-    reissued, code = reissue(document, root)
+    code = new_code()
+    reissued = reissue(document, root, code)
 
     assert recover(reissued, code).unwrap(root.wrap(KEY), 1) == KEY
     with pytest.raises(EnvironmentFault):
@@ -121,7 +122,8 @@ def test_after_a_rotation_nothing_of_the_old_epoch_opens(
     before = root.wrap(KEY)
     halfway = begin_rotation(document, root, holder)
 
-    final, code = finish_rotation(halfway, root)
+    code = new_code()
+    final = finish_rotation(halfway, root, code)
 
     for again in (opened(final), recover(final, code)):
         assert again.epochs == [2]

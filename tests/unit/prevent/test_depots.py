@@ -107,7 +107,7 @@ def test_a_backup_that_was_cut_goes_on_where_it_stopped(
 
 
 def test_a_home_comes_back_with_the_recovery_code_alone(house: FakeHouse, nas: FakeObjects) -> None:
-    code = house.keys.reissue(actor="test")
+    code = house.keys.reissue(actor="test", keep=house.keep)
     house.depots.sync("nas", actor="test")
     originals = {image.id: house.vault.original(image.id) for image in house.vault.images()}
 
@@ -206,7 +206,7 @@ def test_old_snapshots_go_and_so_do_those_of_a_destroyed_epoch(house: FakeHouse,
         house.depots.sync("nas", actor="test")
     assert len(heads_of(nas)) == SNAPSHOTS_KEPT
 
-    house.keys.rotate(actor="test")
+    house.keys.rotate(actor="test", keep=house.keep)
     house.clock.advance(60)
     done = house.depots.sync("nas", actor="test")
 
@@ -225,11 +225,11 @@ def test_no_snapshot_is_made_of_a_rotation_that_was_cut(
     with monkeypatch.context() as power:
         power.setattr(house.records, "scrub", cut)
         with pytest.raises(EnvironmentFault):
-            house.keys.rotate(actor="test")
+            house.keys.rotate(actor="test", keep=house.keep)
 
     with pytest.raises(Refused, match="pleura key rotate"):
         house.depots.sync("nas", actor="test")
-    house.keys.rotate(actor="test")
+    house.keys.rotate(actor="test", keep=house.keep)
     assert house.depots.sync("nas", actor="test").added == 4
 
 

@@ -46,7 +46,7 @@ def epochs_in_the_rows(house: FakeHouse) -> set[int]:
 
 
 def test_after_a_rotation_everything_hangs_on_the_new_epoch(house: FakeHouse) -> None:
-    code = house.keys.rotate(actor="test")
+    code = house.keys.rotate(actor="test", keep=house.keep)
 
     assert every_image_opens(house)
     assert epochs_in_the_rows(house) == {2}
@@ -58,7 +58,7 @@ def test_after_a_rotation_everything_hangs_on_the_new_epoch(house: FakeHouse) ->
 def test_the_rows_from_before_do_not_open_with_the_new_root(house: FakeHouse) -> None:
     before = {name: row.wrapped_kek for name, row in house.records.state.catalogue.patients.items()}
 
-    house.keys.rotate(actor="test")
+    house.keys.rotate(actor="test", keep=house.keep)
 
     root = opened(house)
     for wrapped in before.values():
@@ -90,31 +90,50 @@ def test_a_rotation_that_was_cut_is_completed_by_the_next(
         cut.setattr(catalogue, "replace_key", counted(catalogue.replace_key))
         cut.setattr(catalogue, "replace_patient_keys", counted(catalogue.replace_patient_keys))
         cut.setattr(house.records, "scrub", counted(house.records.scrub))
-        house.keys.rotate(actor="test")
+        house.keys.rotate(actor="test", keep=house.keep)
 
     again = opened(house)
     with house.records.begin() as unit:
         load_keyring(again, unit.catalogue)
         wrapped: list[PatientKey] = list(unit.catalogue.patient_keys("", 99))
     assert all(len(again.unwrap(key.wrapped_kek, key.root_epoch)) == 32 for key in wrapped)
-    house.keys.rotate(actor="test")
+    house.keys.rotate(actor="test", keep=house.keep)
     assert every_image_opens(house)
     assert len(epochs_in_the_rows(house)) == 1
 
 
 def test_a_new_recovery_code_opens_and_is_recorded(house: FakeHouse) -> None:
-    code = house.keys.reissue(actor="test")
+    code = house.keys.reissue(actor="test", keep=house.keep)
 
     assert recover(house.root_file.document, code).epochs == [1]
     assert house.kinds()[-1] == "recovery"
 
 
 def test_shares_of_the_code_open_the_home_together(house: FakeHouse) -> None:
-    code = house.keys.reissue(actor="test")
+    code = house.keys.reissue(actor="test", keep=house.keep)
 
     shares = house.keys.split(code, 2, 3, actor="test")
 
     assert recover(house.root_file.document, read_code([shares[2], shares[0]])).epochs == [1]
+
+
+def test_the_key_that_a_cut_rotation_left_with_its_holder_is_destroyed(
+    house: FakeHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hardware token keeps a key for each epoch; the root file has lost the epoch already."""
+    destroyed: list[int] = []
+
+    def unplugged(*_: object) -> None:
+        raise EnvironmentFault("token-missing", "there is no token", "plug it in")
+
+    with monkeypatch.context() as token:
+        token.setattr(Passphrase, "destroy_before", unplugged)
+        with pytest.raises(EnvironmentFault):
+            house.keys.retire(1, actor="test", keep=house.keep)
+    monkeypatch.setattr(Passphrase, "destroy_before", lambda _, epoch: destroyed.append(epoch))
+
+    assert house.keys.retire(1, actor="test", keep=house.keep) == b""
+    assert (destroyed, opened(house).epochs) == ([2], [2])
 
 
 def test_another_passphrase_takes_over(house: FakeHouse) -> None:
@@ -128,12 +147,31 @@ def test_another_passphrase_takes_over(house: FakeHouse) -> None:
     assert house.kinds()[-1] == "holder"
 
 
+@pytest.mark.parametrize("change", ["rotate", "reissue"])
+def test_while_the_new_code_cannot_be_kept_the_old_one_opens(house: FakeHouse, change: str) -> None:
+    """The disk is full when the sheet is to be written."""
+    old = house.keys.reissue(actor="test", keep=house.keep)
+
+    def full(_: bytes) -> None:
+        raise EnvironmentFault("output-unwritable", "it cannot be written", "free some space")
+
+    with pytest.raises(EnvironmentFault):
+        getattr(house.keys, change)(actor="test", keep=full)
+
+    assert 1 in recover(house.root_file.document, old).epochs
+    assert house.keys.may_open(old)
+    code = getattr(house.keys, change)(actor="test", keep=house.keep)
+    assert house.keys.may_open(code)
+    assert not house.keys.may_open(old)
+    assert house.codes == [old, code]
+
+
 def test_a_root_file_that_cannot_be_written_changes_nothing(house: FakeHouse) -> None:
     document = house.root_file.document
     house.root_file.refuses = True
 
     with pytest.raises(EnvironmentFault):
-        house.keys.rotate(actor="test")
+        house.keys.rotate(actor="test", keep=house.keep)
 
     assert house.root_file.document == document
     assert epochs_in_the_rows(house) == {1}

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from pleura.adapters.database import schema
 from pleura.domain.copies import SealedCopy
-from pleura.domain.custody.erasure import ErasureRequest, Restriction
+from pleura.domain.custody.erasure import BegunErasure, ErasureRequest, Restriction
 from pleura.domain.errors import NotFound
 from pleura.domain.images import Image, Patient, SealedImage, Study
 from pleura.domain.installation import Account, Depot, InstallationKey, KeyPurpose, PatientKey
@@ -194,6 +194,23 @@ class SqlCatalogue:
         self._connection.execute(delete(schema.patient_keys).where(schema.patient_keys.c.patient == patient))
         self._connection.execute(delete(schema.patients).where(schema.patients.c.id == patient))
 
+    def rekey(self, patient: Patient, images: Sequence[SealedImage], copies: Sequence[SealedCopy]) -> None:
+        """Store another key of a patient, and what hangs on it under that key."""
+        table = schema.patients
+        statement = update(table).where(table.c.id == patient.id)
+        self._connection.execute(statement.values(sealed_identity=patient.sealed_identity))
+        self.replace_patient_keys(
+            [PatientKey(patient=patient.id, root_epoch=patient.root_epoch, wrapped_kek=patient.wrapped_kek)]
+        )
+        for sealed in images:
+            each = update(schema.images).where(schema.images.c.id == sealed.image.id)
+            self._connection.execute(
+                each.values(wrapped_dek=sealed.wrapped_dek, sealed_facts=sealed.sealed_facts)
+            )
+        for copy in copies:
+            one = update(schema.copies).where(schema.copies.c.copy == copy.copy)
+            self._connection.execute(one.values(sealed_record=copy.sealed_record))
+
     def add_copy(self, copy: SealedCopy) -> None:
         """Store a copy; its ledger entry comes first."""
         self._connection.execute(insert(schema.copies).values(_values(copy)))
@@ -256,6 +273,44 @@ class SqlCatalogue:
         """Remove a request for erasure."""
         table = schema.erasure_requests
         self._connection.execute(delete(table).where(table.c.name == name))
+
+    def begin_erasure(self, erasure: BegunErasure) -> None:
+        """Store an erasure that is under way; its ledger entry comes first."""
+        values = _values(erasure) | {"images": " ".join(erasure.images)}
+        self._connection.execute(insert(schema.erasures).values(values))
+
+    def begun_erasures(self) -> Sequence[BegunErasure]:
+        """The erasures under way, oldest first."""
+        statement = select(schema.erasures).order_by(schema.erasures.c.ledger_index)
+        rows = [_named(row) for row in self._connection.execute(statement).mappings()]
+        return [BegunErasure(**{**row, "images": tuple(row["images"].split())}) for row in rows]
+
+    def end_erasure(self, subject: str) -> None:
+        """Remove an erasure that is complete here."""
+        self._connection.execute(delete(schema.erasures).where(schema.erasures.c.subject == subject))
+
+    def note_deletions(self, place: str, names: Sequence[str]) -> None:
+        """Store that these objects are to be deleted in a depot, or, where *place* is empty, here."""
+        rows = [{"place": place, "object_name": name} for name in names]
+        self._connection.execute(insert(schema.deletions), rows)
+
+    def deletions(self, place: str) -> Sequence[str]:
+        """The objects that are still to be deleted in one place."""
+        table = schema.deletions
+        statement = select(table.c.object_name).where(table.c.place == place).order_by(table.c.object_name)
+        return list(self._connection.execute(statement).scalars())
+
+    def waiting_deletions(self) -> Mapping[str, int]:
+        """For each place the number of objects that are still to be deleted there."""
+        place = schema.deletions.c.place
+        statement = select(place, func.count()).group_by(place).order_by(place)
+        return {str(name): int(count) for name, count in self._connection.execute(statement)}
+
+    def drop_deletions(self, place: str, names: Sequence[str]) -> None:
+        """Remove deletions that are done."""
+        table = schema.deletions
+        statement = delete(table).where(table.c.place == place, table.c.object_name == bindparam("gone"))
+        self._connection.execute(statement, [{"gone": name} for name in names])
 
     def put_depot(self, depot: Depot) -> None:
         """Store a depot, or its new state."""

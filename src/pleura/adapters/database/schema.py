@@ -4,7 +4,8 @@ What erasure and rotation touch is kept apart: a patient's wrapped key is a row 
 erasing her is deleting that row, and rotating the root is rewriting ``patient_keys`` and
 ``installation_keys`` only. Both say which root epoch wraps them. A commitment is the one in the header of
 the sealed object: with it, an older sealing under the same key is refused; it is empty in rows from before
-this rule.
+this rule. An erasure that was begun and objects that are to be deleted are rows too, so that a cut erasure is
+completed.
 """
 
 from __future__ import annotations
@@ -177,6 +178,24 @@ erasure_requests: Final = Table(
     Column("subject", _NAME, nullable=False, unique=True),
     Column("asked_by", String(80), nullable=False),
     Column("asked_at", UtcTime, nullable=False),
+)
+
+erasures: Final = Table(
+    "erasures",
+    metadata,
+    Column("subject", _NAME, primary_key=True),
+    Column("images", Text, nullable=False),
+    Column("copies", Integer, nullable=False),
+    Column("root_epoch", Integer, nullable=False),
+    Column("ledger_index", _BIG, ForeignKey("ledger.index"), nullable=False),
+)
+
+deletions: Final = Table(
+    "deletions",
+    metadata,
+    # The name of a depot; empty for this home.
+    Column("place", _NAME, primary_key=True),
+    Column("object_name", String(260), primary_key=True),
 )
 
 depots: Final = Table(

@@ -155,8 +155,8 @@ def create(
 ) -> tuple[bytes, Root, bytes]:
     """The root file, the root of *epoch* and the recovery code."""
     root = Root({epoch: new_key()})
-    document, code = reissue(_written(kind, [_held(root, epoch, holder)]), root)
-    return document, root, code
+    code = new_code()
+    return reissue(_written(kind, [_held(root, epoch, holder)]), root, code), root, code
 
 
 def adopt(root: Root, code: bytes, holder: RootHolder, kind: Argon2id | TokenKey) -> bytes:
@@ -204,14 +204,14 @@ def by_recovery(document: bytes) -> bytes:
     return wrapped
 
 
-def reissue(document: bytes, root: Root) -> tuple[bytes, bytes]:
-    """The file with a new recovery code, and the code; what the old code opened, only old files open."""
-    parsed, code = _parsed(document), new_code()
+def reissue(document: bytes, root: Root, code: bytes) -> bytes:
+    """The file under the new recovery code *code*; the old code opens only old files."""
+    parsed = _parsed(document)
     epochs = [
         msgspec.structs.replace(each, by_recovery=wrap(derive(code, "recovery"), root.key(each.epoch)))
         for each in parsed.epochs
     ]
-    return _encoded(msgspec.structs.replace(parsed, epochs=epochs)), code
+    return _encoded(msgspec.structs.replace(parsed, epochs=epochs))
 
 
 def hand_over(document: bytes, root: Root, holder: RootHolder, kind: Argon2id | TokenKey) -> bytes:
@@ -236,11 +236,11 @@ def begin_rotation(document: bytes, root: Root, holder: RootHolder) -> bytes:
     return _encoded(msgspec.structs.replace(parsed, epochs=[*parsed.epochs, newer]))
 
 
-def finish_rotation(document: bytes, root: Root) -> tuple[bytes, bytes]:
-    """The file with the newest epoch only, and the recovery code that belongs to it."""
+def finish_rotation(document: bytes, root: Root, code: bytes) -> bytes:
+    """The file with the newest epoch only, under the new recovery code *code*."""
     parsed = _parsed(document)
     kept = msgspec.structs.replace(parsed.epochs[-1], by_previous=None)
-    return reissue(_encoded(msgspec.structs.replace(parsed, epochs=[kept])), root)
+    return reissue(_encoded(msgspec.structs.replace(parsed, epochs=[kept])), root, code)
 
 
 def _held(root: Root, epoch: int, holder: RootHolder) -> _Epoch:

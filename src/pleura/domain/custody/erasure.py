@@ -23,7 +23,21 @@ class ErasureRequest:
     name: str
     subject: str
     asked_by: str
+    """An account, not a user of the machine: the second person must be another account."""
     asked_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class BegunErasure:
+    """An erasure whose rows are gone and whose rest may still have to be done."""
+
+    subject: str
+    images: tuple[str, ...]
+    copies: int
+    root_epoch: int
+    """The newest root epoch when it began: only when that is destroyed is the erasure complete."""
+    ledger_index: int
+    """Of the entry that the receipt proves."""
 
 
 @dataclass(frozen=True, kw_only=True)

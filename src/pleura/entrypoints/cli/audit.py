@@ -9,8 +9,9 @@ import typer
 
 from pleura.domain.errors import BadInput
 from pleura.entrypoints.doorway import opened
-from pleura.entrypoints.output import print_json
+from pleura.entrypoints.output import new_file, print_json, write_durably
 from pleura.ledger.entries import decode
+from pleura.ledger.receipt import write_receipt
 
 app = typer.Typer(help="Show and verify the ledger.", no_args_is_help=True)
 
@@ -61,6 +62,25 @@ def verify(
         print(say("keep this head outside the machine; without it a cut tail cannot be noticed:"))
         print()
     print(report.head, end="")
+
+
+@app.command("receipt")
+def receipt(
+    index: Annotated[int, typer.Argument(help="Index of the entry, as pleura audit show lists it.")],
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="File to write the receipt to; default receipt-INDEX.json."),
+    ] = None,
+) -> None:
+    """Write the receipt of one entry, an erasure for example, again."""
+    file = output or Path(f"receipt-{index}.json")
+    with opened() as (house, say):
+        with house.records.begin() as unit:
+            proof = house.ledger.proof(unit.ledger, index)
+        with new_file(file) as stream:
+            write_durably(stream, write_receipt(proof, house.ledger_key))
+    print(say("the receipt of entry {index} is in {file}", index=index, file=str(file)))
 
 
 def _read(witness: Path) -> str:

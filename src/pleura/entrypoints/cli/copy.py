@@ -9,7 +9,7 @@ import typer
 
 from pleura.domain.copies import CopyForm
 from pleura.entrypoints.doorway import opened
-from pleura.entrypoints.output import actor, new_file, print_json
+from pleura.entrypoints.output import actor, new_file, print_json, write_durably
 from pleura.prevent.copies import CopyRequest
 
 
@@ -26,7 +26,7 @@ def command(
     with opened() as (house, say), new_file(output) as stream:
         request = CopyRequest(image=image, recipient=to, purpose=purpose, form=form)
         issued = house.copies.issue(request, actor=actor())
-        stream.write(issued.content)
+        write_durably(stream, issued.content)
     record = issued.record
     if as_json:
         print_json(

@@ -9,7 +9,7 @@ import typer
 
 from pleura.domain.tracing import Verdict
 from pleura.entrypoints.doorway import opened
-from pleura.entrypoints.output import actor, new_file, print_json
+from pleura.entrypoints.output import actor, new_file, print_json, write_durably
 from pleura.entrypoints.trace_view import trace_facts, trace_lines, trace_picture
 
 
@@ -26,7 +26,7 @@ def command(
         trace = house.tracer.trace(file, actor=actor())
         if picture is not None:
             with new_file(picture) as stream:
-                stream.write(trace_picture(trace, say, house.font))
+                write_durably(stream, trace_picture(trace, say, house.font))
     if as_json:
         print_json(trace_facts(trace.report))
     else:

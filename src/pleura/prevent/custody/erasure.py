@@ -1,8 +1,10 @@
 """Erasure: keys destroyed here, objects deleted here and in every depot, the old root epoch retired.
 
 An image is gone when nothing that is left anywhere opens it. Its DEK is wrapped by the patient's KEK, and
-that by the root of an epoch. Deleting the rows destroys the wrapped keys in this home; a backup made
-before still holds them, but under the root of the old epoch, which is destroyed at the end.
+that by the root of an epoch. Deleting the rows destroys the wrapped keys in this home, and a patient who
+keeps other images gets a new KEK; a copy of the rows made before still holds the old ones, but under the
+root of the old epoch, which is destroyed. What is still to be done is a row until it is done, so that a cut
+erasure is completed and an object in a depot out of reach is not forgotten.
 """
 
 from __future__ import annotations
@@ -12,18 +14,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from pleura.domain.custody.erasure import ErasureRequest, kept_until
+from pleura.domain.custody.erasure import BegunErasure, ErasureRequest, kept_until
 from pleura.domain.errors import NotFound, Refused
 from pleura.domain.ids import new_id
 from pleura.domain.images import Image, SealedImage
-from pleura.domain.ports import Catalogue, Clock, ObjectStore, Records
+from pleura.domain.installation import Account
+from pleura.domain.ports import Catalogue, Clock, ObjectStore, Records, Unit
 from pleura.ledger.ledger import InclusionProof, Ledger
-from pleura.prevent.custody.keys import Keys
-from pleura.prevent.custody.rules import rule
+from pleura.prevent.custody.keys import Keep, Keys
+from pleura.prevent.custody.rules import APPROVALS, rule, second_person_needed
 from pleura.prevent.depots.depots import Depots
+from pleura.prevent.patients import rekey
 from pleura.prevent.vault import Vault, objects_of
 
 _STUDY, _PATIENT = "stu-", "pat-"
+_HERE: Final = ""
 _NOBODY: Final = ""
 
 
@@ -37,9 +42,12 @@ class Erased:
     root_epoch: int
     """The epoch that is in force now; the one before is destroyed."""
     depots: dict[str, str]
-    """For every depot: ``erased``, or the code of what kept it from being reached."""
+    """For every depot: ``erased``, or the code of what keeps it from being reached; it is tried again."""
     recovery_code: bytes
-    """Of the new epoch; the recovery sheet of the old one must be destroyed by hand."""
+    """Of the new epoch; the recovery sheet of the old one must be destroyed by hand.
+
+    Empty where a run that was cut has kept it already.
+    """
     receipt: InclusionProof
 
 
@@ -48,8 +56,10 @@ class _Plan:
     """Everything that goes with one subject."""
 
     images: Sequence[SealedImage]
-    patients: Sequence[str]
+    leaving: Sequence[str]
     """Patients who have no image left afterwards."""
+    staying: Sequence[str]
+    """Patients who keep some."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,61 +92,86 @@ class Erasure:
         with self.records.begin() as unit:
             return len(_images_of(subject, unit.catalogue))
 
-    def ask(self, subject: str, *, actor: str) -> ErasureRequest | None:
-        """The request that waits for a second person, or None when one person is enough."""
+    def ask(self, subject: str, *, actor: str, account: Account | None) -> ErasureRequest | None:
+        """The request that waits for a second person, or None when one person is enough.
+
+        *account* is whoever signed in to ask; raises Refused where two are needed and nobody did.
+        """
         self._permit(subject, actor)
         with self.records.begin() as unit:
-            if rule(unit.catalogue, "erasure-approvals") == "1":
+            if rule(unit.catalogue, APPROVALS) == "1":
                 return None
             known = unit.catalogue.erasure_request(subject)
             if known is not None:
                 return known
+            if account is None:
+                raise _nobody_signed_in()
             request = ErasureRequest(
-                name=new_id("erasure"), subject=subject, asked_by=actor, asked_at=self.clock.now()
+                name=new_id("erasure"), subject=subject, asked_by=account.name, asked_at=self.clock.now()
             )
             unit.catalogue.add_erasure_request(request)
             self.ledger.append(unit.ledger, "erase-request", actor, subject=subject, request=request.name)
             return request
 
-    def approved(self, name: str, *, actor: str) -> ErasureRequest:
-        """The request of that name, when *actor* is another person than who asked; raises Refused."""
+    def approved(self, name: str, *, account: Account) -> ErasureRequest:
+        """The request of that name or subject, when *account* did not ask; raises NotFound, Refused."""
         with self.records.begin() as unit:
             request = unit.catalogue.erasure_request(name)
         if request is None:
             raise NotFound(
                 "request-unknown",
-                "there is no erasure request {request}",
-                "ask for the erasure first: pleura erase NAME",
+                "nobody has asked for the erasure of {request}",
+                "ask for it first, under an account: pleura erase NAME --as ACCOUNT",
                 request=name,
             )
-        if request.asked_by == actor:
-            raise Refused(
-                "second-person-needed",
-                "an erasure needs two people, and the same one cannot be both",
-                "let another person approve it with an account of their own",
-            )
+        if request.asked_by == account.name:
+            raise second_person_needed()
         return request
 
-    def erase(self, subject: str, *, actor: str, request: str = _NOBODY) -> Erased:
-        """What was erased; raises NotFound, Refused.
-
-        1. Rows with wrapped keys and the ledger entry go in one transaction: from here nothing in this
-           home opens the images.
-        2. Objects are deleted here and in every depot that can be reached.
-        3. The root epoch is rotated, so that no backup from before opens them either.
-        A run that is cut after step 1 is completed by `pleura doctor --repair` and `pleura key rotate`.
-        """
-        self._permit(subject, actor)
-        facts = {"request": request} if request else {}
+    def under_way(self) -> Sequence[BegunErasure]:
+        """The erasures that were begun and cut, oldest first."""
         with self.records.begin() as unit:
-            plan = self._plan(subject, unit.catalogue)
+            return unit.catalogue.begun_erasures()
+
+    def erase(self, subject: str, *, actor: str, keep: Keep, request: str = _NOBODY) -> Erased:
+        """What was erased; raises NotFound, Refused. *keep* is given the new recovery code.
+
+        1. Rows with wrapped keys, the ledger entry and the note of what is still to be done go in one
+           transaction, in which a patient who keeps images gets a new key: from here nothing in this home
+           opens the erased images, and `resume` completes a run that is cut.
+        2. Objects are deleted here.
+        3. The root epoch is rotated, so that no copy of the rows from before opens them either.
+        4. Objects are deleted in every depot; where one cannot be reached, that stays noted.
+        """
+        if subject not in {begun.subject for begun in self.under_way()}:
+            self._begin(subject, actor, request)
+        done = self.resume(actor=actor, keep=keep)
+        return next(erased for erased in done if erased.subject == subject)
+
+    def resume(self, *, actor: str, keep: Keep) -> Sequence[Erased]:
+        """The erasures under way, which are complete now, and depots that were out of reach tried again."""
+        begun = self.under_way()
+        self._delete_here()
+        epochs = [each.root_epoch for each in begun]
+        code = self.keys.retire(max(epochs), actor=actor, keep=keep) if begun else b""
+        reached = self.depots.erase(actor=actor)
+        with self.records.begin() as unit:
+            for each in begun:
+                unit.catalogue.end_erasure(each.subject)
+            return [self._erased(each, unit, reached, code) for each in begun]
+
+    def _begin(self, subject: str, actor: str, request: str) -> None:
+        """The step that decides: all of it is durable, or nothing has happened."""
+        self._permit(subject, actor)
+        self._refuse_halfway()
+        with self.records.begin() as unit:
+            _refuse_unapproved(subject, request, unit.catalogue)
+            plan = _plan(subject, unit.catalogue)
             copies = sum(len(unit.catalogue.copies_of(sealed.image.id)) for sealed in plan.images)
-            for sealed in plan.images:
-                unit.catalogue.erase_image(sealed.image.id)
-            for patient in plan.patients:
-                unit.catalogue.erase_patient(patient)
+            self._delete_rows(plan, unit.catalogue)
             if request:
                 unit.catalogue.drop_erasure_request(request)
+            epoch = self.keys.keyring.root.epoch
             appended = self.ledger.append(
                 unit.ledger,
                 "erase",
@@ -144,25 +179,55 @@ class Erasure:
                 subject=subject,
                 images=len(plan.images),
                 copies=copies,
-                root_epoch=self.keys.keyring.root.epoch,
-                **facts,
+                root_epoch=epoch,
+                **({"request": request} if request else {}),
             )
-        names = [name for sealed in plan.images for name, _ in objects_of(sealed)]
+            begun = BegunErasure(
+                subject=subject,
+                images=tuple(sealed.image.id for sealed in plan.images),
+                copies=copies,
+                root_epoch=epoch,
+                ledger_index=appended.index,
+            )
+            unit.catalogue.begin_erasure(begun)
+            _note_objects(plan, unit.catalogue)
+
+    def _delete_rows(self, plan: _Plan, catalogue: Catalogue) -> None:
+        for sealed in plan.images:
+            catalogue.erase_image(sealed.image.id)
+        for patient in plan.leaving:
+            catalogue.erase_patient(patient)
+        for patient in plan.staying:
+            rekey(patient, catalogue, self.keys.keyring)
+
+    def _delete_here(self) -> None:
+        with self.records.begin() as unit:
+            names = unit.catalogue.deletions(_HERE)
         for name in names:
             self.objects.delete(name)
-        reached = self.depots.erase(names, actor=actor)
-        code = self.keys.rotate(actor=actor)
-        with self.records.begin() as unit:
-            receipt = self.ledger.proof(unit.ledger, appended.index)
+        if names:
+            with self.records.begin() as unit:
+                unit.catalogue.drop_deletions(_HERE, names)
+
+    def _erased(self, begun: BegunErasure, unit: Unit, reached: dict[str, str], code: bytes) -> Erased:
         return Erased(
-            subject=subject,
-            images=[sealed.image.id for sealed in plan.images],
-            copies=copies,
+            subject=begun.subject,
+            images=begun.images,
+            copies=begun.copies,
             root_epoch=self.keys.keyring.root.epoch,
             depots=reached,
             recovery_code=code,
-            receipt=receipt,
+            receipt=self.ledger.proof(unit.ledger, begun.ledger_index),
         )
+
+    def _refuse_halfway(self) -> None:
+        """Keys are wrapped by the newer of two epochs already, and that one would not be destroyed."""
+        if len(self.keys.keyring.root.epochs) > 1:
+            raise Refused(
+                "rotation-unfinished",
+                "a rotation of the root key was cut, and what is erased now would not be destroyed by it",
+                "complete it first: pleura key rotate",
+            )
 
     def _permit(self, subject: str, actor: str) -> None:
         """Return when the law does not keep *subject*; a refusal is recorded."""
@@ -173,16 +238,6 @@ class Erasure:
                 self.ledger.append(unit.ledger, "erase-refused", actor, subject=subject, reason=refusal.code)
             raise
 
-    def _plan(self, subject: str, catalogue: Catalogue) -> _Plan:
-        images = _images_of(subject, catalogue)
-        going = {sealed.image.id for sealed in images}
-        patients = {sealed.image.patient for sealed in images}
-        left = {
-            patient: {sealed.image.id for sealed in catalogue.images_of_patient(patient)} - going
-            for patient in patients
-        }
-        return _Plan(images=images, patients=sorted(patient for patient in patients if not left[patient]))
-
     def _visit(self, image: Image) -> datetime:
         """When the patient was there: the day the data set names, else the day the image arrived."""
         acquired = self.vault.facts(image.id).acquired_at[:10]
@@ -190,6 +245,26 @@ class Erasure:
             return min(datetime.fromisoformat(acquired).replace(tzinfo=UTC), image.received_at)
         except ValueError:  # many pictures and some data sets name no day
             return image.received_at
+
+
+def _plan(subject: str, catalogue: Catalogue) -> _Plan:
+    images = _images_of(subject, catalogue)
+    going = {sealed.image.id for sealed in images}
+    patients = sorted({sealed.image.patient for sealed in images})
+    keeping = [
+        patient
+        for patient in patients
+        if {sealed.image.id for sealed in catalogue.images_of_patient(patient)} - going
+    ]
+    leaving = [patient for patient in patients if patient not in keeping]
+    return _Plan(images=images, leaving=leaving, staying=keeping)
+
+
+def _note_objects(plan: _Plan, catalogue: Catalogue) -> None:
+    """Note every object of *plan* for deletion, here and in every depot."""
+    names = [name for sealed in plan.images for name, _ in objects_of(sealed)]
+    for place in (_HERE, *(depot.name for depot in catalogue.depots())):
+        catalogue.note_deletions(place, names)
 
 
 def _images_of(subject: str, catalogue: Catalogue) -> Sequence[SealedImage]:
@@ -209,6 +284,13 @@ def _images_of(subject: str, catalogue: Catalogue) -> Sequence[SealedImage]:
     return images
 
 
+def _refuse_unapproved(subject: str, request: str, catalogue: Catalogue) -> None:
+    """Whatever the door did: where two people are needed, one of them asked, and it was for this."""
+    known = catalogue.erasure_request(subject)
+    if rule(catalogue, APPROVALS) != "1" and (known is None or known.name != request):
+        raise second_person_needed()
+
+
 def _kept(until: datetime) -> Refused:
     return Refused(
         "retention-runs",
@@ -216,4 +298,12 @@ def _kept(until: datetime) -> Refused:
         "part of it",
         "restrict its processing instead (PIPL article 47): pleura restrict",
         until=until.date().isoformat(),
+    )
+
+
+def _nobody_signed_in() -> Refused:
+    return Refused(
+        "account-needed",
+        "two people are needed here, and each signs in with an account of their own",
+        "name the account: --as ACCOUNT; add one with pleura people add",
     )

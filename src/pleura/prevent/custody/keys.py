@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, get_args
 
-from pleura.crypto.roots.recovery import split
-from pleura.crypto.roots.root import Argon2id, begin_rotation, finish_rotation, hand_over, reissue
+from pleura.crypto.roots.recovery import new_code, split
+from pleura.crypto.roots.root import (
+    Argon2id,
+    begin_rotation,
+    by_recovery,
+    finish_rotation,
+    hand_over,
+    open_by_recovery,
+    reissue,
+)
 from pleura.domain.errors import EnvironmentFault
 from pleura.domain.installation import InstallationKey, KeyPurpose, PatientKey, TokenKey
 from pleura.domain.ports import Catalogue, Records, RootFile, RootHolder
@@ -15,6 +23,10 @@ from pleura.ledger.ledger import Ledger
 from pleura.prevent.keyring import Keyring
 
 BATCH: Final = 2000
+
+Keep = Callable[[bytes], None]
+"""What puts a new recovery code where it lasts, and returns only then; while it has not returned, the code
+before is the one in force. Whatever it raises ends the change, and the old sheet stays good."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +39,14 @@ class Keys:
     root_file: RootFile
     holder: RootHolder
 
-    def rotate(self, *, actor: str) -> bytes:
+    def rotate(self, *, actor: str, keep: Keep) -> bytes:
         """The recovery code of the new root epoch, once nothing is wrapped by an older one any more.
 
         1. The root file gets one more epoch; from here the run can be cut at any place and repeated.
         2. Every key that an older root wraps is wrapped again, batch after batch.
         3. The ledger says so, and what the database kept of the old wrappings is scrubbed.
-        4. The root file loses the older epoch, and the holder destroys its key: nothing opens it again.
+        4. The new recovery code is kept by *keep*: the old one opens the home until it is.
+        5. The root file loses the older epoch, and the holder destroys its key: nothing opens it again.
         """
         document = begin_rotation(self.root_file.read(), self.keyring.root, self.holder)
         self.root_file.replace(document)
@@ -43,18 +56,42 @@ class Keys:
         with self.records.begin() as unit:
             self.ledger.append(unit.ledger, "rotate", actor, root_epoch=epoch)
         self.records.scrub()
-        final, code = finish_rotation(document, self.keyring.root)
+        code = new_code()
+        final = finish_rotation(document, self.keyring.root, code)
+        keep(code)
         self.root_file.replace(final)
         self.keyring.root.forget(before=epoch)
         self.holder.destroy_before(epoch)
         return code
 
-    def reissue(self, *, actor: str) -> bytes:
-        """A new recovery code; the one before does not open this home any more."""
-        document, code = reissue(self.root_file.read(), self.keyring.root)
+    def retire(self, epoch: int, *, actor: str, keep: Keep) -> bytes:
+        """Rotate unless *epoch* is destroyed already; the new recovery code, empty where none was needed."""
+        if min(self.keyring.root.epochs) <= epoch:
+            return self.rotate(actor=actor, keep=keep)
+        # A run that was cut after the root file lost the epoch may have left its key with the holder.
+        self.holder.destroy_before(min(self.keyring.root.epochs))
+        return b""
+
+    def reissue(self, *, actor: str, keep: Keep) -> bytes:
+        """A new recovery code, kept by *keep*; the one before does not open this home any more."""
+        code = new_code()
+        document = reissue(self.root_file.read(), self.keyring.root, code)
+        keep(code)
         self._record(actor, needed=1, shares=1)
         self.root_file.replace(document)
         return code
+
+    def may_open(self, code: bytes) -> bool:
+        """Whether the home opens with *code*, or cannot be asked; where it does not, its sheet is waste."""
+        try:
+            wrapped = by_recovery(self.root_file.read())
+        except EnvironmentFault:
+            return True
+        try:
+            open_by_recovery(wrapped, code)
+        except EnvironmentFault:
+            return False
+        return True
 
     def split(self, code: bytes, needed: int, total: int, *, actor: str) -> Sequence[str]:
         """The shares of *code*, any *needed* of which open the home; raises BadInput."""

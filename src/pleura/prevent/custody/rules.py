@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from pleura.domain.custody.erasure import RETENTION_YEARS, Restriction
 from pleura.domain.errors import BadInput, NotFound, Refused
 from pleura.domain.images import Image
+from pleura.domain.installation import Account
 from pleura.domain.ports import Catalogue, Clock, Records
 from pleura.ledger.ledger import Ledger
 
+APPROVALS: Final = "erasure-approvals"
 RULES: Final[Mapping[str, tuple[str, ...]]] = {
     "custody": tuple(RETENTION_YEARS),
-    "erasure-approvals": ("1", "2"),
+    APPROVALS: ("1", "2"),
 }
 """Every rule and its values; the first is the one in force until another is set."""
 
@@ -32,8 +34,11 @@ class Rules:
         with self.records.read() as unit:
             return {name: rule(unit.catalogue, name) for name in RULES}
 
-    def set(self, name: str, value: str, *, actor: str) -> None:
-        """Set one rule; raises BadInput for a rule or value that does not exist."""
+    def set(self, name: str, value: str, *, actor: str, people: Sequence[Account] = ()) -> None:
+        """Set one rule; raises BadInput for a rule or value that does not exist.
+
+        *people* signed in for it: while erasures need two, ending that needs two as well; raises Refused.
+        """
         if value not in RULES.get(name, ()):
             raise BadInput(
                 "bad-rule",
@@ -43,6 +48,8 @@ class Rules:
                 value=value,
             )
         with self.records.begin() as unit:
+            if name == APPROVALS and value < rule(unit.catalogue, name):
+                _refuse_alone(people)
             unit.catalogue.set_policy(name, value)
             self.ledger.append(unit.ledger, "policy", actor, name=name, value=value)
 
@@ -81,3 +88,17 @@ def refuse_restricted(image: Image, catalogue: Catalogue) -> None:
             "lift the restriction first, if whoever asked for it agrees: pleura restrict --lift {subject}",
             subject=found.subject,
         )
+
+
+def second_person_needed() -> Refused:
+    """The refusal of one person who would be both."""
+    return Refused(
+        "second-person-needed",
+        "this needs two people, and the same one cannot be both",
+        "let another person sign in with an account of their own",
+    )
+
+
+def _refuse_alone(people: Sequence[Account]) -> None:
+    if len({account.name for account in people}) < 2:
+        raise second_person_needed()

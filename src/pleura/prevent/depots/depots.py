@@ -27,6 +27,7 @@ from pleura.domain.installation import Depot, DepotKind
 from pleura.domain.ports import Clock, ObjectStore, Records, RootFile
 from pleura.ledger.ledger import Ledger
 from pleura.prevent.depots.boxes import Boxes
+from pleura.prevent.depots.deletions import delete_noted
 from pleura.prevent.depots.snapshot import (
     HEADS,
     SNAPSHOTS,
@@ -165,6 +166,7 @@ class Depots:
                 objects=objects,
                 added=len(sizes),
             )
+        self._erase(name, actor)
         return Synced(snapshot=head.snapshot, objects=objects, added=len(sizes), bytes_added=sum(sizes))
 
     def _send(self, boxes: Boxes, present: set[str], sizes: list[int], advance: Callable[[int], None]) -> int:
@@ -221,22 +223,23 @@ class Depots:
             self.ledger.append(unit.ledger, "fetch", actor, depot=name, objects=len(missing))
         return len(missing)
 
-    def erase(self, names: Sequence[str], *, actor: str) -> dict[str, str]:
-        """For every depot: ``erased``, or the code of what kept it from being reached."""
-        found: dict[str, str] = {}
-        for depot in self.all():
-            try:
-                boxes = Boxes(self.connect(self.place(depot.name)), self.keyring.depot_key)
-                for name in names:
-                    boxes.delete(name)
-                found[depot.name] = "erased"
-            except PleuraError as fault:
-                found[depot.name] = fault.code
-            with self.records.begin() as unit:
-                self.ledger.append(
-                    unit.ledger, "depot-erase", actor, depot=depot.name, result=found[depot.name]
-                )
-        return found
+    def erase(self, *, actor: str) -> dict[str, str]:
+        """For every depot that should not have what was erased here: ``erased`` now, or why not yet."""
+        with self.records.begin() as unit:
+            waiting = [
+                depot.name for depot in unit.catalogue.depots() if unit.catalogue.deletions(depot.name)
+            ]
+        return {name: self._erase(name, actor) for name in waiting}
+
+    def _erase(self, name: str, actor: str) -> str:
+        return delete_noted(
+            name,
+            lambda: self.connect(self.place(name)),
+            self.keyring.depot_key,
+            self.records,
+            self.ledger,
+            actor=actor,
+        )
 
     def bucket_facts(self, name: str) -> BucketFacts:
         """What the store behind a depot says about its bucket; all None where it cannot be asked."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -10,14 +12,18 @@ import typer
 
 from pleura.bootstrap import House
 from pleura.crypto.roots.recovery import spelled
-from pleura.entrypoints.cli.vault.key import reserved, tell_sheets, write_sheets
+from pleura.domain.custody.erasure import ErasureRequest
+from pleura.domain.errors import EnvironmentFault
+from pleura.domain.installation import Account
+from pleura.entrypoints.cli.vault.sheets import reserved, unused
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.language import Texts
-from pleura.entrypoints.output import actor, new_file, print_json
-from pleura.entrypoints.passphrase import new_secret
+from pleura.entrypoints.output import actor, new_file, print_json, write_durably
+from pleura.entrypoints.passphrase import known_secret, new_secret
 from pleura.ledger.receipt import write_receipt
 from pleura.prevent.custody.erasure import Erased
-from pleura.prevent.custody.rules import RULES
+from pleura.prevent.custody.rules import APPROVALS, RULES
+from pleura.prevent.depots.deletions import ERASED
 
 rules = typer.Typer(help="The rules of this installation.", no_args_is_help=True)
 people = typer.Typer(help="The people of this installation.", no_args_is_help=True)
@@ -36,6 +42,9 @@ def erase(
         Path | None,
         typer.Option("-o", "--output", help="PDF for the new recovery sheet; default recovery-NAME.pdf."),
     ] = None,
+    as_: Annotated[
+        str, typer.Option("--as", help="Account of the first person, who asks, where two are needed.")
+    ] = "",
     approve: Annotated[
         str, typer.Option(help="Account of the second person, who approves what another asked for.")
     ] = "",
@@ -48,27 +57,26 @@ def erase(
 ) -> None:
     """Erase an image, a study or a patient for good, here and in every backup; writes a new sheet."""
     with opened(alone=True) as (house, say):
-        images = house.erasure.plan(subject)
+        begun = {each.subject: each.images for each in house.erasure.under_way()}
+        images = begun.get(subject) or house.erasure.plan(subject)
         if dry_run:
             _say_plan(subject, images, say, as_json=as_json)
             return
-        request = _approved(house, subject, approve, password_file, say)
-        if request is None:
-            _say_waiting(house, subject, say, as_json=as_json)
-            return
-        if not yes and not typer.confirm(say("erase {count} images for good?", count=len(images))):
-            raise typer.Exit(1)
+        request = ""
+        if subject not in begun:
+            person = _Person(name=approve or as_, password_file=password_file, approves=bool(approve))
+            approved = _approved(house, subject, person, say, as_json=as_json)
+            if approved is None:
+                return
+            request = approved
+            if not yes and not typer.confirm(say("erase {count} images for good?", count=len(images))):
+                raise typer.Exit(1)
+        files = _Files(
+            receipt=receipt or unused(Path(f"receipt-{subject}.json")),
+            sheet=output or unused(Path(f"recovery-{subject}.pdf")),
+        )
         who = f"cli:{approve}" if approve else actor()
-        with (
-            new_file(receipt or Path(f"receipt-{subject}.json")) as stream,
-            reserved(output or Path(f"recovery-{subject}.pdf"), "") as sheets,
-        ):
-            erased = house.erasure.erase(subject, actor=who, request=request)
-            stream.write(write_receipt(erased.receipt, house.ledger_key))
-            write_sheets(house, erased.recovery_code, sheets, "", say)
-            _say_erased(house, erased, say, as_json=as_json)
-            if not as_json:
-                tell_sheets(house, erased.recovery_code, sheets, say, as_json=False)
+        _erase(house, subject, who, request, files, say, as_json=as_json)
 
 
 def restrict(
@@ -100,10 +108,25 @@ def list_rules(*, as_json: AsJson = False) -> None:
 
 
 @rules.command("set")
-def set_rule(name: str, value: str) -> None:
-    """Set one rule."""
+def set_rule(
+    name: str,
+    value: str,
+    *,
+    as_: Annotated[
+        list[str] | None,
+        typer.Option("--as", help="Account that signs in for it; twice, where two people are needed."),
+    ] = None,
+    password_file: Annotated[
+        list[Path] | None,
+        typer.Option(help="File with the password, one for each account in turn; else a prompt asks."),
+    ] = None,
+) -> None:
+    """Set one rule; once erasures need two people, ending that needs two as well."""
+    accounts, files = as_ or [], password_file or []
     with opened() as (house, say):
-        house.rules.set(name, value, actor=actor())
+        pairs = zip(accounts, itertools.chain(files, itertools.repeat(None)), strict=False)
+        signed_in = [_signed_in(house, account, file, say) for account, file in pairs]
+        house.rules.set(name, value, actor=actor(), people=signed_in)
         print(say("{name} is {value} from now on", name=name, value=value))
 
 
@@ -122,16 +145,59 @@ def add_person(
         print(say("{name} can sign in", name=name))
 
 
-def _approved(house: House, subject: str, approve: str, password_file: Path | None, say: Texts) -> str | None:
+@dataclass(frozen=True, kw_only=True)
+class _Files:
+    receipt: Path
+    sheet: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Person:
+    """Whoever is named at the command line: the one who asks, or the one who approves."""
+
+    name: str
+    password_file: Path | None
+    approves: bool
+
+
+def _approved(house: House, subject: str, person: _Person, say: Texts, *, as_json: bool) -> str | None:
     """The request that was approved, empty when none is needed, None while a second person is missing."""
-    waiting = house.erasure.ask(subject, actor=actor())
+    account = _signed_in(house, person.name, person.password_file, say) if person.name else None
+    if account is not None and person.approves:
+        if house.rules.all()[APPROVALS] == "1":
+            return ""
+        return house.erasure.approved(subject, account=account).name
+    who = f"cli:{account.name}" if account else actor()
+    waiting = house.erasure.ask(subject, actor=who, account=account)
     if waiting is None:
         return ""
-    if not approve:
-        return None
-    password = new_secret(password_file, say("Password of {name}: ", name=approve), say)
-    house.accounts.sign_in(approve, password, door="cli")
-    return house.erasure.approved(waiting.name, actor=f"cli:{approve}").name
+    _say_waiting(waiting, say, as_json=as_json)
+    return None
+
+
+def _signed_in(house: House, name: str, password_file: Path | None, say: Texts) -> Account:
+    password = known_secret(password_file, say("Password of {name}: ", name=name))
+    return house.accounts.sign_in(name, password, door="cli")
+
+
+def _erase(
+    house: House, subject: str, who: str, request: str, files: _Files, say: Texts, *, as_json: bool
+) -> None:
+    with reserved(house, files.sheet, say) as sheets, new_file(files.receipt) as stream:
+        erased = house.erasure.erase(subject, actor=who, keep=sheets.keep, request=request)
+        _say_erased(house, erased, say, as_json=as_json)
+        if sheets.code and not as_json:
+            sheets.tell(as_json=False)
+        try:
+            write_durably(stream, write_receipt(erased.receipt, house.ledger_key))
+        except EnvironmentFault as fault:
+            raise EnvironmentFault(
+                "receipt-unwritten",
+                "the erasure is done, and its receipt {file} could not be written",
+                "free some space and write it again: pleura audit receipt {index}",
+                file=str(files.receipt),
+                index=erased.receipt.index,
+            ) from fault
 
 
 def _say_plan(subject: str, images: Sequence[str], say: Texts, *, as_json: bool) -> None:
@@ -141,14 +207,12 @@ def _say_plan(subject: str, images: Sequence[str], say: Texts, *, as_json: bool)
     print(say("{count} images would be erased: {images}", count=len(images), images=" ".join(images)))
 
 
-def _say_waiting(house: House, subject: str, say: Texts, *, as_json: bool) -> None:
-    request = house.erasure.ask(subject, actor=actor())
-    name = request.name if request else ""
+def _say_waiting(request: ErasureRequest, say: Texts, *, as_json: bool) -> None:
     if as_json:
-        print_json({"subject": subject, "status": "waiting", "request": name})
+        print_json({"subject": request.subject, "status": "waiting", "request": request.name})
         return
-    print(say("{request} waits for a second person", request=name))
-    print(say("next step") + f": pleura erase {subject} --approve ACCOUNT")
+    print(say("{request} waits for a second person", request=request.name))
+    print(say("next step") + f": pleura erase {request.subject} --approve ACCOUNT")
 
 
 def _say_erased(house: House, erased: Erased, say: Texts, *, as_json: bool) -> None:
@@ -163,7 +227,7 @@ def _say_erased(house: House, erased: Erased, say: Texts, *, as_json: bool) -> N
                 "depots": erased.depots,
                 "index": erased.receipt.index,
                 "public_key": house.ledger_key.hex(),
-                "recovery_code": spelled(erased.recovery_code),
+                "recovery_code": spelled(erased.recovery_code) if erased.recovery_code else "",
             }
         )
         return
@@ -177,4 +241,6 @@ def _say_erased(house: House, erased: Erased, say: Texts, *, as_json: bool) -> N
     )
     for depot, result in erased.depots.items():
         print(f"  {depot}: {say(result)}")
+    if set(erased.depots.values()) - {ERASED}:
+        print(say("What could not be reached is remembered; when it can be: pleura doctor --repair"))
     print(say("What was copied out before cannot be called back."))

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, BinaryIO, Final
+from typing import Annotated, Final
 
 import typer
 
-from pleura.bootstrap import House, new_holder, recover_house, token_key
-from pleura.crypto.roots.recovery import MOST_SHARES, bad_split, read_code, spelled
+from pleura.bootstrap import new_holder, recover_house, token_key
+from pleura.crypto.roots.recovery import read_code
 from pleura.crypto.roots.root import Argon2id, holder_of
+from pleura.entrypoints.cli.vault.sheets import reserved
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.language import Texts
-from pleura.entrypoints.output import actor, new_file, print_json
+from pleura.entrypoints.output import actor, print_json
 from pleura.entrypoints.passphrase import new_secret, read_lines
-from pleura.entrypoints.recovery_sheet import About, Sheet, sheet_pdf, whole_sheet
 from pleura.settings import Settings
 
 app = typer.Typer(help="Show, rotate, hand over and recover the root key.", no_args_is_help=True)
@@ -56,19 +54,19 @@ def show(*, as_json: AsJson = False) -> None:
 @app.command("rotate")
 def rotate(*, output: SheetFile, split: Split = "", as_json: AsJson = False) -> None:
     """Make a new root epoch, wrap every key again, destroy the old one; resumable. Prints a new sheet."""
-    with opened(alone=True) as (house, say), reserved(output, split) as streams:
-        code = house.keys.rotate(actor=actor())
-        write_sheets(house, code, streams, split, say)
-        tell_sheets(house, code, streams, say, as_json=as_json)
+    with opened(alone=True) as (house, say), reserved(house, output, say, split) as sheets:
+        house.keys.rotate(actor=actor(), keep=sheets.keep)
+        # An erasure that was cut before its rotation is completed with this one.
+        house.erasure.resume(actor=actor(), keep=sheets.keep)
+        sheets.tell(as_json=as_json)
 
 
 @app.command("sheet")
 def sheet(*, output: SheetFile, split: Split = "", as_json: AsJson = False) -> None:
     """Make a new recovery code and print its sheet; the code before does not open this home any more."""
-    with opened(alone=True) as (house, say), reserved(output, split) as streams:
-        code = house.keys.reissue(actor=actor())
-        write_sheets(house, code, streams, split, say)
-        tell_sheets(house, code, streams, say, as_json=as_json)
+    with opened(alone=True) as (house, say), reserved(house, output, say, split) as sheets:
+        house.keys.reissue(actor=actor(), keep=sheets.keep)
+        sheets.tell(as_json=as_json)
 
 
 @app.command("passphrase")
@@ -120,61 +118,3 @@ def recover(
     secret = new_secret(new_file_, say("New passphrase: "), say)
     recover_house(settings, code, secret, actor=actor())
     print(say("the home opens with the new passphrase"))
-
-
-@contextlib.contextmanager
-def reserved(output: Path, split: str) -> Iterator[list[BinaryIO]]:
-    """New files for the sheet, or for one sheet a share; made before any key is changed, gone on failure."""
-    total = _numbers(split)[1] if split else 0
-    files = [share_file(output, number) for number in range(1, total + 1)] or [output]
-    with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(new_file(file)) for file in files]
-
-
-def write_sheets(house: House, code: bytes, streams: Sequence[BinaryIO], split: str, say: Texts) -> None:
-    """Write the sheet of *code*, or one sheet for each share of it."""
-    if house.font is None:
-        # A Chinese page without a Chinese font would be empty boxes.
-        say = Texts("en")
-    about = About(
-        home=str(Settings.from_environment(os.environ).home),
-        epoch=house.keys.keyring.root.epoch,
-        made_at=house.clock.now(),
-    )
-    if not split:
-        streams[0].write(sheet_pdf(whole_sheet(code, say.language, about), say, house.font))
-        return
-    needed, total = _numbers(split)
-    shares = house.keys.split(code, needed, total, actor=actor())
-    for number, (share, stream) in enumerate(zip(shares, streams, strict=True), start=1):
-        words = say(
-            "share {number} of {total}; any {needed} are enough", number=number, total=total, needed=needed
-        )
-        stream.write(sheet_pdf(Sheet(about=about, code=share, share=words), say, house.font))
-
-
-def tell_sheets(house: House, code: bytes, streams: Sequence[BinaryIO], say: Texts, *, as_json: bool) -> None:
-    """Say where the sheets are and what to do with them."""
-    epoch, files = house.keys.keyring.root.epoch, [stream.name for stream in streams]
-    if as_json:
-        print_json({"epoch": epoch, "sheets": files, "recovery_code": spelled(code)})
-        return
-    print(
-        say("root epoch {epoch}; the new recovery sheet is in {files}", epoch=epoch, files=", ".join(files))
-    )
-    print(say("Print it, delete the file, destroy the sheet before it, and make a new backup."))
-
-
-def share_file(output: Path, number: int) -> Path:
-    """Where one share goes: ``sheet-1.pdf`` beside ``sheet.pdf``."""
-    return output.with_name(f"{output.stem}-{number}{output.suffix}")
-
-
-def _numbers(split: str) -> tuple[int, int]:
-    """The numbers in ``2/3``; raises BadInput before anything is changed."""
-    needed, slash, total = split.partition("/")
-    if not (slash and needed.isdecimal() and total.isdecimal()):
-        raise bad_split()
-    if not 2 <= int(needed) <= int(total) <= MOST_SHARES:
-        raise bad_split()
-    return int(needed), int(total)
