@@ -116,6 +116,10 @@ class FakeCatalogue:
             )
         )
 
+    def sealed_page(self, after: str, limit: int) -> Sequence[SealedImage]:
+        found = [self.sealed_images[name] for name in sorted(self.sealed_images) if name > after]
+        return found[:limit]
+
     def image_page(self, size: int, before: str | None, patient: str | None) -> Sequence[Image]:
         found = [sealed.image for sealed in reversed(list(self.images()))]
         if before is not None:
@@ -224,6 +228,11 @@ class FakeRecords:
             working = copying.deepcopy(self.state)
             yield working
             self.state = working
+
+    def copied(self) -> FakeRecords:
+        """A database of its own with the same rows."""
+        with self.rehearsal(self.dump()) as found:
+            return found
 
     def dump(self) -> Iterator[bytes]:
         yield pickle.dumps(self.state)
