@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from tests.fakes.worker import InProcessWorker
 
 from pleura.crypto.roots.root import Passphrase, Root, create, new_passphrase
 from pleura.domain.custody.places import BucketFacts, FolderPlace, Place
-from pleura.domain.errors import EnvironmentFault
+from pleura.domain.errors import EnvironmentFault, Refused
 from pleura.ledger.ledger import Ledger
 from pleura.monitor.trace import EveryOriginal, Tracer
 from pleura.prevent.archive import VaultArchive
@@ -25,7 +27,7 @@ from pleura.prevent.custody.keys import Keys
 from pleura.prevent.custody.rules import Rules
 from pleura.prevent.depots.depots import Depots
 from pleura.prevent.doctor import Doctor
-from pleura.prevent.keyring import Keyring, found_keyring
+from pleura.prevent.keyring import Keyring, found_keyring, load_keyring
 from pleura.prevent.people.accounts import Accounts
 from pleura.prevent.sketcher import Sketcher
 from pleura.prevent.vault import Vault
@@ -70,11 +72,13 @@ class FakeHouse:
     clock: FakeClock = field(default_factory=FakeClock)
     machine: FakeMachine = field(default_factory=FakeMachine)
     bucket: BucketFacts = field(default_factory=BucketFacts)
+    instance: str = "the first copy"
 
     def __post_init__(self) -> None:
         with self.records.begin() as unit:
             document, root = _made()
-            self.keyring: Keyring = found_keyring(Root({1: root.key(1)}), unit.catalogue)
+            made = load_keyring if unit.catalogue.key("index") else found_keyring
+            self.keyring: Keyring = made(Root({1: root.key(1)}), unit.catalogue)
         self.root_file = FakeRootFile(document)
         self.codes: list[bytes] = []
         """Every recovery code that was kept, as sheets in a drawer."""
@@ -104,6 +108,8 @@ class FakeHouse:
         self.accounts = Accounts(self.records, self.ledger, self.clock)
         self.places: dict[Place, FakeObjects] = {}
         """Every place that was connected to; take one away and it cannot be reached."""
+        self.locked: set[str] = set()
+        """Depots that are being filled."""
         self.rules = Rules(records=self.records, ledger=self.ledger, clock=self.clock)
         self.keys = Keys(
             records=self.records,
@@ -115,10 +121,13 @@ class FakeHouse:
         self.depots = Depots(
             records=self.records,
             objects=self.objects,
+            vault=self.vault,
             ledger=self.ledger,
             keyring=self.keyring,
             root_file=self.root_file,
             clock=self.clock,
+            instance=self.instance,
+            lock=self._lock_depot,
             connect=self._connect,
             inspect=lambda _: self.bucket,
             rehearse=FakeRecords.rehearsal,
@@ -142,12 +151,23 @@ class FakeHouse:
             clock=self.clock,
             machine=self.machine,
             bucket_facts=self.depots.bucket_facts,
+            depot_view=self.depots.view,
         )
 
     def _connect(self, place: Place) -> FakeObjects:
         if place not in self.places:
             raise EnvironmentFault("bucket-unreachable", "the store does not answer", "check the network")
         return self.places[place]
+
+    @contextlib.contextmanager
+    def _lock_depot(self, name: str) -> Iterator[None]:
+        if name in self.locked:
+            raise Refused("depot-busy", "{depot} is being filled already", "let that finish", depot=name)
+        self.locked.add(name)
+        try:
+            yield
+        finally:
+            self.locked.remove(name)
 
     def folder(self, name: str) -> FakeObjects:
         """A folder that is a backup called *name* from now on."""
@@ -160,6 +180,11 @@ class FakeHouse:
         """The kinds of all ledger entries, oldest first."""
         with self.records.begin() as unit:
             return [self.ledger.entry(unit.ledger, row.index).kind for row in unit.ledger.rows()]
+
+    def facts(self) -> list[Mapping[str, str | int]]:
+        """The facts of all ledger entries, oldest first."""
+        with self.records.begin() as unit:
+            return [self.ledger.entry(unit.ledger, row.index).facts for row in unit.ledger.rows()]
 
     def receive(self, path: Path) -> str:
         """The name of the image that the file became, sketched too."""

@@ -118,6 +118,10 @@ class FakeCatalogue:
             )
         )
 
+    def sealed_page(self, after: str, limit: int) -> Sequence[SealedImage]:
+        found = [self.sealed_images[name] for name in sorted(self.sealed_images) if name > after]
+        return found[:limit]
+
     def image_page(self, size: int, before: str | None, patient: str | None) -> Sequence[Image]:
         found = [sealed.image for sealed in reversed(list(self.images()))]
         if before is not None:
@@ -264,6 +268,11 @@ class FakeRecords:
         yield working
         if working != before:
             raise EnvironmentFault("home-read-only", "the database cannot be written", "begin a unit")
+
+    def copied(self) -> FakeRecords:
+        """A database of its own with the same rows."""
+        with self.rehearsal(self.dump()) as found:
+            return found
 
     def dump(self) -> Iterator[bytes]:
         yield pickle.dumps(self.state)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from pleura.adapters.storage import durable
+from pleura.adapters.storage.home import Home
 from pleura.adapters.storage.objects import FolderObjects
-from pleura.domain.errors import BadInput, NotFound
+from pleura.domain.errors import BadInput, EnvironmentFault, NotFound, Refused
 
 CAN_MOUNT = (
     sys.platform == "linux"
@@ -224,3 +228,132 @@ def test_the_first_of_many_racing_writers_wins(tmp_path: Path) -> None:
     assert won.count(True) == 1
     assert (tmp_path / "img-1/original").read_bytes() == bytes([won.index(True)]) * 10_000
     assert files_below(tmp_path) == ["img-1/original"]
+
+
+# Disks as they are
+
+
+def without_links(*_: object) -> None:
+    raise PermissionError(1, "Operation not permitted")  # what link(2) says on FAT and exFAT
+
+
+def test_a_disk_without_hard_links_holds_objects_all_the_same(
+    objects: FolderObjects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", without_links)
+
+    assert objects.put("img-1/original", [b"first"]) == 5
+    with pytest.raises(BadInput) as caught:
+        objects.put("img-1/original", [b"second"])
+
+    assert caught.value.code == "object-exists"
+    assert (tmp_path / "objects/img-1/original").read_bytes() == b"first"
+    assert files_below(tmp_path) == ["objects/img-1/original"]
+
+
+def test_a_disk_that_can_promise_nothing_is_said_so(
+    objects: FolderObjects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unable(*_: object) -> None:
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(os, "link", without_links)
+    monkeypatch.setattr(durable, "_rename_new", unable)
+
+    with pytest.raises(EnvironmentFault, match="hard links") as caught:
+        objects.put("img-1/original", [b"first"])
+
+    assert caught.value.code == "disk-unsuited"
+    assert files_below(tmp_path) == []
+
+
+def test_rests_of_killed_writes_are_swept_once_they_are_old_and_nothing_else_is(
+    objects: FolderObjects, tmp_path: Path
+) -> None:
+    objects.put("objects/kept", [b"sealed"])
+    folder = tmp_path / "objects" / "objects"
+    now = datetime.now(UTC)
+    for name, days in ((".0123456789abcdef", 2), (".fedcba9876543210", 0), (".DS_Store", 2)):
+        (folder / name).write_bytes(b"x")
+        at = (now - timedelta(days=days)).timestamp()
+        os.utime(folder / name, (at, at))
+    os.utime(folder / "kept", (0, 0))
+
+    assert objects.sweep("objects/", now - timedelta(days=1)) == 1
+    assert objects.sweep("heads/", now) == 0
+
+    assert sorted(path.name for path in folder.iterdir()) == [".DS_Store", ".fedcba9876543210", "kept"]
+    assert objects.stored_at("objects/kept") == datetime(1970, 1, 1, tzinfo=UTC)
+    with pytest.raises(NotFound):
+        objects.stored_at("objects/gone")
+
+
+def test_folders_that_are_none_of_ours_are_left_alone(objects: FolderObjects, tmp_path: Path) -> None:
+    """A disk may hold a `lost+found` that only root can read."""
+    objects.put("objects/one", [b"sealed"])
+    for name in ("lost+found", "System Volume Information", ".Trash-1000"):
+        (tmp_path / "objects" / name).mkdir()
+        (tmp_path / "objects" / name / "stray").write_bytes(b"x")
+
+    assert list(objects.names()) == list(objects.names("objects/")) == ["objects/one"]
+    assert list(objects.names("heads/")) == []
+
+
+def test_a_folder_that_is_not_there_has_no_empty_list_of_names(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentFault):
+        list(FolderObjects(tmp_path / "gone").names("heads/"))
+
+
+def test_a_sound_object_takes_the_name_of_a_damaged_one_whose_bytes_stay(
+    objects: FolderObjects, tmp_path: Path
+) -> None:
+    objects.put("img-1/original", [b"damaged"])
+    objects.put("img-1/other", [b"sound"])
+
+    objects.replace("img-1/original", "img-1/other")
+
+    with objects.open("img-1/original") as stream:
+        assert stream.read() == b"sound"
+    assert list(objects.names()) == ["img-1/original"]
+    (aside,) = objects.unfinished()
+    assert aside.read_bytes() == b"damaged"
+
+
+# The home
+
+
+def test_a_depot_is_filled_by_one_thread_and_one_process_at_a_time(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+
+    with home.lock_depot("nas"), home.lock_depot("cloud"):
+        with pytest.raises(Refused) as caught, home.lock_depot("nas"):
+            pytest.fail("two have the same lock")
+        told = run_python(
+            """
+            import sys
+            from pathlib import Path
+            from pleura.adapters.storage.home import Home
+            from pleura.domain.errors import Refused
+            try:
+                with Home(Path(sys.argv[1])).lock_depot("nas"):
+                    print("free")
+            except Refused as refused:
+                print(refused.code)
+            """,
+            str(tmp_path),
+        )
+    assert (caught.value.code, told) == ("depot-busy", "depot-busy")
+    with home.lock_depot("nas"):
+        pass
+
+
+def test_a_home_has_one_name_and_another_home_has_another(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+
+    with ThreadPoolExecutor(8) as pool:
+        names = set(pool.map(lambda _: Home(tmp_path / "a").instance(), range(40)))
+
+    assert len(names) == 1
+    assert {*names, Home(tmp_path / "b").instance()} != names
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["instance"]

@@ -11,7 +11,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -24,9 +24,15 @@ from tests.fakes.person import Person, person_at
 from tests.servers.postgres import fresh_database, postgres_programs, postgres_server
 from tests.servers.softhsm import softhsm_module, softhsm_token
 
+from pleura.bootstrap import Restored, Source, open_house, restore_house
+from pleura.crypto.roots.recovery import read_code
+from pleura.domain.custody.places import FolderPlace
+from pleura.domain.errors import EnvironmentFault
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.recovery_sheet import About, Sheet, sheet_pdf, whole_sheet
+from pleura.settings import Settings
 
+PASSPHRASE = "a long walk by the river"
 NAME, PATIENT_ID, BIRTH, ACCESSION = "Wang^Xiaodong", "PID-SECRET-4711", "19610203", "ACC-SECRET-55"
 
 
@@ -211,6 +217,99 @@ def test_objects_that_were_lost_here_come_back(person: Person) -> None:
     assert answer(person, "backup", "fetch", "nas")["objects"] == 2
     answer(person, "backup", "verify", "nas")
     assert sound(person)
+
+
+def test_a_restored_drill_leaves_the_backup_of_the_living_home_alone(person: Person) -> None:
+    code = str(answer(person, "key", "sheet", "-o", "sheet.pdf")["recovery_code"])
+    answer(person, "backup", "create", "nas")
+    write(person, "code", code)
+    drill = {"PLEURA_HOME": str(person.folder / "drill")}
+    words = ["backup", "restore", "nas", "--code-file", "code", "--new-file", "passphrase"]
+    assert person.types(*words, **drill).returncode == 0
+    before = sorted(everything_below(person.folder / "nas"))
+
+    gone = images(person)[0]
+    erased = json.loads(person.types("erase", gone, "--yes", "--json", **drill).stdout)
+    filled = person.types("backup", "create", "nas", **drill)
+
+    assert erased["depots"] == {"nas": "depot-of-a-copy"}
+    assert (filled.returncode, "[depot-of-a-copy]" in filled.stderr) == (3, True)
+    assert sorted(everything_below(person.folder / "nas")) == before
+    listed = json.loads(person.types("backup", "list", "--json", **drill).stdout)
+    assert (listed["fault"], len(listed["snapshots"])) == ("depot-of-a-copy", 1)
+    assert answer(person, "backup", "create", "nas")["added"] == 0
+    assert person.types("backup", "adopt", "nas", **drill).returncode == 0
+    assert person.types("backup", "create", "nas", **drill).returncode == 0
+    assert "[depot-of-a-copy]" in person.types("backup", "create", "nas").stderr
+
+
+def test_a_missing_image_is_named_by_the_backup_that_goes_on_without_it(person: Person) -> None:
+    lost = images(person)[0]
+    shutil.rmtree(person.home / "objects" / lost)
+
+    done = person.types("backup", "create", "nas", "--json")
+
+    assert (done.returncode, json.loads(done.stdout)["lacking"]) == (1, [lost])
+    assert [line.get("lacking") for line in person.lines("audit", "show") if line["kind"] == "backup"] == [1]
+
+
+def test_a_damaged_object_comes_back_and_the_doctor_is_content(person: Person) -> None:
+    answer(person, "backup", "create", "nas")
+    answer(person, "backup", "verify", "nas")
+    film = person.home / "objects" / images(person)[0] / "original"
+    content = film.read_bytes()
+    film.write_bytes(content[:200] + bytes([content[200] ^ 1]) + content[201:])
+    assert not sound(person)
+
+    assert answer(person, "backup", "fetch", "nas") == {"name": "nas", "objects": 1, "lacking": []}
+
+    assert film.read_bytes() == content
+    assert person.types("doctor", "--repair").returncode in {0, 1}
+    assert sound(person)
+
+
+def test_a_restore_that_was_cut_goes_on_with_what_it_has(person: Person) -> None:
+    """The network goes after two objects; the next run fetches the others and no more."""
+    code = str(answer(person, "key", "sheet", "-o", "sheet.pdf")["recovery_code"])
+    answer(person, "backup", "create", "nas")
+    home, moved = person.folder / "again", list[int]()
+    source = Source(place=FolderPlace(folder=str(person.folder / "nas")), code=read_code([code]))
+
+    def restore(advance: Callable[[int], None]) -> Restored:
+        return restore_house(Settings(home=home), source, PASSPHRASE, actor="test", advance=advance)
+
+    def cut(size: int) -> None:
+        moved.append(size)
+        if len(moved) == 2:
+            raise EnvironmentFault("bucket-unreachable", "the store does not answer", "check the network")
+
+    with pytest.raises(EnvironmentFault, match="does not answer"):
+        restore(cut)
+    assert not home.exists()
+    assert (person.folder / ".again.restoring").is_dir()
+    again = list[int]()
+    restored = restore(again.append)
+
+    assert (restored.images, restored.lacking, len(moved), len(again)) == (4, [], 2, 6)
+    assert [path.name for path in person.folder.iterdir() if path.name.startswith(".again")] == []
+    assert not (home / "restoring").exists()
+    with open_house(Settings(home=home), lambda: PASSPHRASE) as house:
+        assert all(check.ok for check in house.doctor.examine(deep=True) if check.name == "objects")
+
+
+def test_what_another_restore_left_does_not_get_into_this_one(person: Person) -> None:
+    code = str(answer(person, "key", "sheet", "-o", "sheet.pdf")["recovery_code"])
+    answer(person, "backup", "create", "nas")
+    left = person.folder / ".again.restoring"
+    (left / "objects" / "img-of-another-home").mkdir(parents=True)
+    (left / "objects" / "img-of-another-home" / "original").write_bytes(b"sealed")
+    (left / "restoring").write_text("of another home")
+    (left / "pleura.db").write_bytes(b"cut")
+    source = Source(place=FolderPlace(folder=str(person.folder / "nas")), code=read_code([code]))
+
+    restore_house(Settings(home=person.folder / "again"), source, PASSPHRASE, actor="test")
+
+    assert sorted(path.name for path in (person.folder / "again" / "objects").iterdir()) == images(person)
 
 
 # Keys

@@ -13,9 +13,10 @@ from pleura.adapters.database.migrate import current, head, upgrade
 from pleura.adapters.database.records import Database, fill, filling, is_filled, occupied
 from pleura.adapters.database.transfer import census
 from pleura.adapters.machine import guard_memory
-from pleura.adapters.storage.home import Home, founding
+from pleura.adapters.storage.home import Home, begin_again_unless, founding, restoring
 from pleura.adapters.storage.objects import FolderObjects
 from pleura.bootstrap.house import House, connect, ledger_of, locked_house, new_holder, wired_house
+from pleura.crypto.keys import derive
 from pleura.crypto.roots.root import (
     FIRST_EPOCH,
     Argon2id,
@@ -34,6 +35,7 @@ from pleura.prevent.depots.boxes import Boxes
 from pleura.prevent.depots.restore import fetch_objects, open_newest
 from pleura.prevent.keyring import found_keyring, load_keyring
 from pleura.prevent.people.accounts import found_administrator
+from pleura.prevent.vault import every_image
 from pleura.settings import Settings
 
 
@@ -131,26 +133,29 @@ def restore_house(
 ) -> Restored:
     """A home at the empty ``settings.home``, as it was when a snapshot was made.
 
-    Nothing is visible there before all of it is. Raises EnvironmentFault, BadInput, NotFound, SealBroken.
+    Nothing is visible there before all of it is; a restore that was cut goes on with the objects it has.
+    The home that comes back is another one to its backups: it fills them once it has adopted them. Raises
+    EnvironmentFault, BadInput, NotFound, SealBroken.
     """
     guard_memory()
     store, holder = connect(source.place), new_passphrase(passphrase)
     head, root, pieces = open_newest(store, source.code, source.snapshot)
-    with founding(settings.home) as home:
+    with restoring(settings.home) as home:
         fill(home.database_url, pieces)
         with contextlib.closing(Database(home.database_url)) as records:
             with records.read() as unit:
                 keyring = load_keyring(root, unit.catalogue)
                 ledger = ledger_of(keyring, SystemClock())
                 ledger.verify(unit.ledger, keyring.signer.public)
-                images = list(unit.catalogue.images())
-            boxes = Boxes(store, keyring.depot_key)
+                count = unit.catalogue.image_count()
+            begin_again_unless(home, derive(keyring.depot_key, "restoring").hex())
+            boxes, images = Boxes(store, keyring.depot_key), every_image(records)
             lacking = fetch_objects(boxes, images, FolderObjects(home.objects), advance)
             with records.begin() as unit:
                 ledger.append(unit.ledger, "restore", actor, snapshot=head.snapshot, root_epoch=root.epoch)
         home.found(adopt(root, source.code, holder, holder.cost))
     root.forget()
-    return Restored(snapshot=head.snapshot, made_at=head.made_at, images=len(images), lacking=lacking)
+    return Restored(snapshot=head.snapshot, made_at=head.made_at, images=count, lacking=lacking)
 
 
 def move_house(settings: Settings, passphrase: Callable[[], str], url: str, *, actor: str) -> dict[str, int]:

@@ -176,10 +176,13 @@ def _wire(
     depots = Depots(
         records=records,
         objects=objects,
+        vault=vault,
         ledger=ledger,
         keyring=keyring,
         root_file=home,
         clock=clock,
+        instance=home.instance(),
+        lock=home.lock_depot,
         connect=connect,
         inspect=lambda place: S3Objects(place).bucket_facts(),
         rehearse=lambda pieces: _rehearsal(home, pieces),
@@ -226,6 +229,7 @@ def _wire(
             clock=clock,
             machine=Machine(home),
             bucket_facts=depots.bucket_facts,
+            depot_view=depots.view,
         ),
         workspace=home.workspace,
     )

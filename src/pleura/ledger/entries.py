@@ -46,7 +46,7 @@ KINDS: Final[Mapping[str, _Facts]] = MappingProxyType(
         "restrict": _Facts(frozenset({"subject"})),
         "lift": _Facts(frozenset({"subject"})),
         "depot": _Facts(frozenset({"depot", "form"})),
-        "backup": _Facts(frozenset({"depot", "snapshot", "objects", "added"})),
+        "backup": _Facts(frozenset({"depot", "snapshot", "objects", "added"}), frozenset({"lacking"})),
         "depot-erase": _Facts(frozenset({"depot", "result"})),
         "restore-test": _Facts(frozenset({"depot", "result"}), frozenset({"snapshot"})),
         "restore": _Facts(frozenset({"snapshot", "root_epoch"})),
@@ -69,6 +69,7 @@ _INTEGER_FACTS: Final = frozenset(
         "copies",
         "objects",
         "added",
+        "lacking",
         "orphans",
         "leftovers",
     }

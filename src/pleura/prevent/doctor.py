@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,21 +13,21 @@ import msgspec
 
 from pleura.crypto.engines import LIBGCRYPT_SM4, Algorithm, engine
 from pleura.domain.custody.places import BucketFacts, CloudChecklist
-from pleura.domain.errors import NotFound, PleuraError, SealBroken
-from pleura.domain.images import SealedImage
+from pleura.domain.errors import EnvironmentFault, NotFound, PleuraError, SealBroken
 from pleura.domain.installation import Depot
-from pleura.domain.ports import Clock, Machine, ObjectStore, Records
-from pleura.ledger.entries import decode
+from pleura.domain.ports import Catalogue, Clock, Machine, ObjectStore, Records
 from pleura.ledger.ledger import Ledger
+from pleura.prevent.depots.filling import refuse_clock_behind
+from pleura.prevent.depots.proving import DepotView
 from pleura.prevent.keyring import Keyring
 from pleura.prevent.sketcher import Sketcher
-from pleura.prevent.vault import Vault, objects_of
+from pleura.prevent.vault import Vault, every_image, objects_of
 
 LEAST_FREE: Final = 1 << 30
 OLDEST_BACKUP: Final = timedelta(days=7)
 OLDEST_TEST: Final = timedelta(days=31)
-_CLOCK_SLACK: Final = timedelta(minutes=1)
 _SHOWN: Final = 3
+_PAGE: Final = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,23 +55,36 @@ class Doctor:
     machine: Machine
     bucket_facts: Callable[[str], BucketFacts]
     """What the store behind a depot says about its bucket; all None where it cannot be asked."""
+    depot_view: Callable[[str], DepotView]
+    """What can be seen of a depot; raises what the place says, and Refused where it is not ours."""
 
     def examine(self, *, deep: bool = False) -> Iterator[Check]:
-        """One check after another; *deep* reads every byte of every object."""
-        yield self._home()
-        yield self._space()
-        yield self._engine()
-        yield self._rotation()
-        yield self._erasures()
-        yield self._database()
-        yield self._ledger()
-        yield self._clock()
-        yield from self._objects(deep=deep)
-        yield self._sketches()
-        yield self._leftovers()
-        yield self._font()
-        yield self._browser()
-        yield from self._depots()
+        """One check after another; *deep* reads every byte of every object.
+
+        A disk or a database that fails in the middle of a check makes that one fail, and no other.
+        """
+        checks: dict[str, Callable[[], Check]] = {
+            "home": self._home,
+            "space": self._space,
+            "engine": self._engine,
+            "keys": self._rotation,
+            "erasures": self._erasures,
+            "database": self._database,
+            "ledger": self._ledger,
+            "clock": self._clock,
+            "objects": functools.partial(self._objects, deep=deep),
+            "orphans": self._orphans,
+            "sketches": self._sketches,
+            "leftovers": self._leftovers,
+            "font": self._font,
+            "browser": self._browser,
+        }
+        for name, check in checks.items():
+            yield _found(name, check)
+        try:
+            yield from self._depots()
+        except PleuraError as fault:
+            yield _failed("backup", fault)
 
     def repair(self, *, actor: str) -> tuple[int, int]:
         """Numbers of the objects that no row names and of the leftovers, all removed; it is recorded.
@@ -89,8 +103,11 @@ class Doctor:
 
     def orphans(self) -> list[str]:
         """Names of stored objects that no row of the catalogue names."""
-        stored = set(self.objects.names())
-        return sorted(stored - {name for sealed in self._images() for name, _ in objects_of(sealed)})
+        found, names = list[str](), self.objects.names()
+        while some := list(itertools.islice(names, _PAGE)):
+            with self.records.begin() as unit:
+                found += [name for name in some if not _is_listed(name, unit.catalogue)]
+        return sorted(found)
 
     def _home(self) -> Check:
         if self.machine.is_private():
@@ -149,56 +166,46 @@ class Doctor:
         return _ill("database", "the database is damaged", "pleura backup restore, into another home")
 
     def _ledger(self) -> Check:
-        try:
-            with self.records.read() as unit:
-                report = self.ledger.verify(unit.ledger, self.keyring.signer.public)
-        except PleuraError as fault:
-            return Check(name="ledger", ok=False, detail=fault.what, fix=fault.next_step, facts=fault.facts)
+        with self.records.read() as unit:
+            report = self.ledger.verify(unit.ledger, self.keyring.signer.public)
         return _well("ledger", "{entries} entries verify", entries=report.entries)
 
     def _clock(self) -> Check:
-        with self.records.read() as unit:
-            last = unit.ledger.last()
-        if last is None or decode(last.entry).at <= self.clock.now() + _CLOCK_SLACK:
-            return _well("clock", "the clock is not behind the ledger")
-        return _ill(
-            "clock",
-            "the clock is behind the last entry of the ledger ({at})",
-            "set the clock of this machine, for example: timedatectl set-ntp true",
-            at=decode(last.entry).at.isoformat(timespec="seconds"),
-        )
+        refuse_clock_behind(self.records, self.clock)
+        return _well("clock", "the clock is not behind the ledger")
 
-    def _objects(self, *, deep: bool) -> Iterator[Check]:
-        count, broken = 0, []
-        for sealed in self._images():
+    def _objects(self, *, deep: bool) -> Check:
+        count, broken, some = 0, 0, list[str]()
+        for sealed in every_image(self.records):
             count += 1
             try:
                 self.vault.check(sealed, whole=deep)
-            except (NotFound, SealBroken):
-                broken.append(sealed.image.id)
+            except (NotFound, SealBroken, EnvironmentFault):
+                broken += 1
+                some = [*some, sealed.image.id][:_SHOWN]
         if broken:
-            yield _ill(
+            return _ill(
                 "objects",
                 "{count} of {all} images do not open: {some}",
                 "pleura replica fetch NAME, or pleura backup fetch NAME",
-                count=len(broken),
+                count=broken,
                 all=count,
-                some=" ".join(itertools.islice(broken, _SHOWN)),
+                some=" ".join(some),
             )
-        elif deep:
-            yield _well("objects", "all {all} images open, every byte read", all=count)
-        else:
-            yield _well("objects", "all {all} images open; --deep reads every byte", all=count)
+        if deep:
+            return _well("objects", "all {all} images open, every byte read", all=count)
+        return _well("objects", "all {all} images open; --deep reads every byte", all=count)
+
+    def _orphans(self) -> Check:
         orphans = self.orphans()
-        if orphans:
-            yield _ill(
-                "orphans",
-                "{count} stored objects belong to no image",
-                "pleura doctor --repair",
-                count=len(orphans),
-            )
-        else:
-            yield _well("orphans", "every stored object belongs to an image")
+        if not orphans:
+            return _well("orphans", "every stored object belongs to an image")
+        return _ill(
+            "orphans",
+            "{count} stored objects belong to no image",
+            "pleura doctor --repair",
+            count=len(orphans),
+        )
 
     def _sketches(self) -> Check:
         pending = self.sketcher.pending()
@@ -241,13 +248,24 @@ class Doctor:
         if not depots:
             yield _ill("backup", "there is no backup", "pleura backup create FOLDER")
         for depot in depots:
-            yield self._depot(depot)
+            yield _found(f"{depot.kind} {depot.name}", functools.partial(self._depot, depot))
             if depot.checklist:
-                yield self._checklist(depot)
+                yield _found(f"cloud checklist {depot.name}", functools.partial(self._checklist, depot))
 
     def _depot(self, depot: Depot) -> Check:
         now, name = self.clock.now(), f"{depot.kind} {depot.name}"
         sync = "pleura backup create" if depot.kind == "backup" else "pleura replica sync"
+        seen = self.depot_view(depot.name)
+        if seen.heads and not seen.opens:
+            return _ill(name, "no snapshot opens with the recovery sheet in force", f"{sync} {depot.name}")
+        if seen.unreadable:
+            return _ill(
+                name,
+                "{count} heads of snapshots are damaged or none of ours: {some}",
+                "look at them, and remove what is of no use: the other snapshots do not need them",
+                count=len(seen.unreadable),
+                some=" ".join(ascii(each)[1:-1] for each in seen.unreadable[:_SHOWN]),
+            )
         if depot.synced_at is None or now - depot.synced_at > OLDEST_BACKUP:
             return _ill(name, "it is older than a week", f"{sync} {depot.name}")
         if depot.tested_at is None or now - depot.tested_at > OLDEST_TEST:
@@ -283,9 +301,25 @@ class Doctor:
     def _today(self) -> date:
         return self.clock.now().date()
 
-    def _images(self) -> list[SealedImage]:
-        with self.records.read() as unit:
-            return list(unit.catalogue.images())
+
+def _found(name: str, check: Callable[[], Check]) -> Check:
+    try:
+        return check()
+    except PleuraError as fault:
+        return _failed(name, fault)
+
+
+def _failed(name: str, fault: PleuraError) -> Check:
+    return Check(name=name, ok=False, detail=fault.what, fix=fault.next_step, facts=fault.facts)
+
+
+def _is_listed(name: str, catalogue: Catalogue) -> bool:
+    """Whether a row names that object; the name of an object begins with that of its image."""
+    try:
+        sealed = catalogue.image(name.partition("/")[0])
+    except NotFound:
+        return False
+    return name in dict(objects_of(sealed))
 
 
 def _well(name: str, detail: str, **facts: str | int) -> Check:

@@ -13,7 +13,7 @@ import msgspec
 from pleura.crypto.container import CHUNK, commitment_of, open_all, open_range, open_stream, seal
 from pleura.crypto.fields import open_field, seal_field
 from pleura.crypto.keys import new_key, unwrap, wrap
-from pleura.domain.errors import NotFound
+from pleura.domain.errors import EnvironmentFault, NotFound, SealBroken
 from pleura.domain.ids import new_id
 from pleura.domain.images import Identity, Image, ImageFacts, Patient, SealedImage
 from pleura.domain.ports import ObjectStore, Records
@@ -23,6 +23,8 @@ from pleura.prevent.patients import facts_context, kek_of, patient_index
 
 FRAME_CHUNK: Final = 64 * 1024
 """Bytes of plaintext in a chunk of a multi-frame original, which is read a frame at a time."""
+
+_PAGE: Final = 500
 
 _MAX_WORK: Final = 8 << 20  # a work image has about a million pixels; its PNG is smaller than this
 
@@ -124,14 +126,36 @@ class Vault:
 
         Not *whole*: the header, the first and the last chunk only.
         """
+        for name, _ in objects_of(sealed):
+            with self._objects.open(name) as stream:
+                self.prove(sealed, name, stream, whole=whole)
+
+    def broken(self, sealed: SealedImage) -> list[str]:
+        """Names of the objects of an image that are missing, cannot be read or do not open; all is read."""
+        found = []
+        for name, _ in objects_of(sealed):
+            try:
+                with self._objects.open(name) as stream:
+                    self.prove(sealed, name, stream, whole=True)
+            except (NotFound, SealBroken, EnvironmentFault):
+                found.append(name)
+        return found
+
+    def prove(self, sealed: SealedImage, name: str, stream: BinaryIO, *, whole: bool) -> None:
+        """Return when *stream* is the object *name* of an image as the catalogue has it; raises SealBroken.
+
+        Not *whole*: the header, the first and the last chunk only.
+        """
         with self._records.read() as unit:
             patient = unit.catalogue.patient(sealed.image.patient)
-        dek = self._dek(sealed, patient)
-        for name, commitment in objects_of(sealed):
-            with self._objects.open(name) as stream:
-                pieces = open_stream(stream, dek, context=name.encode(), commitment=commitment)
-                for _ in pieces if whole else itertools.islice(pieces, 1):
-                    pass
+        pieces = open_stream(
+            stream,
+            self._dek(sealed, patient),
+            context=name.encode(),
+            commitment=dict(objects_of(sealed))[name],
+        )
+        for _ in pieces if whole else itertools.islice(pieces, 1):
+            pass
 
     def facts(self, image_id: str) -> ImageFacts:
         """What was read in the original when it arrived."""
@@ -184,6 +208,21 @@ class Vault:
                 context=sealed.sketch_name.encode(),
                 commitment=sealed.sketch_commitment,
             )
+
+
+def every_image(records: Records) -> Iterator[SealedImage]:
+    """All images by name, a page at a time: memory stays flat, and no transaction is open in between.
+
+    What comes in meanwhile may be left out; what was there before the first page is not.
+    """
+    after = ""
+    while True:
+        with records.begin() as unit:
+            page = unit.catalogue.sealed_page(after, _PAGE)
+        yield from page
+        if len(page) < _PAGE:
+            return
+        after = page[-1].image.id
 
 
 def objects_of(sealed: SealedImage) -> Iterator[tuple[str, bytes]]:

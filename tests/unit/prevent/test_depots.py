@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,13 +14,14 @@ from tests.fakes.house import FakeHouse
 from tests.fakes.objects import FakeObjects
 from tests.fakes.records import FakeRecords
 
+from pleura.crypto.keys import digest
 from pleura.crypto.roots.recovery import new_code
 from pleura.domain.custody.places import BucketFacts, CloudChecklist, FolderPlace
 from pleura.domain.errors import BadInput, EnvironmentFault, NotFound, PleuraError, Refused, SealBroken
-from pleura.prevent.depots.boxes import Boxes
-from pleura.prevent.depots.depots import SNAPSHOTS_KEPT
+from pleura.prevent.depots.boxes import Boxes, Present
+from pleura.prevent.depots.proving import Fetched
 from pleura.prevent.depots.restore import fetch_objects, open_newest
-from pleura.prevent.depots.snapshot import heads_of
+from pleura.prevent.depots.snapshot import SNAPSHOTS_KEPT, heads_of, newest_head, survey
 from pleura.prevent.keyring import load_keyring
 
 
@@ -183,11 +185,11 @@ def test_objects_lost_here_come_back_for_one_study_or_for_all(house: FakeHouse, 
     one, other = house.vault.images()
     house.objects.stored.clear()
 
-    assert house.depots.fetch("nas", one.study, actor="test") == 2
+    assert house.depots.fetch("nas", one.study, actor="test").objects == 2
     assert house.vault.original(one.id)
     with pytest.raises(NotFound):
         house.vault.original(other.id)
-    assert house.depots.fetch("nas", actor="test") == 2
+    assert house.depots.fetch("nas", actor="test").objects == 2
     assert house.objects.stored == before
 
 
@@ -327,3 +329,346 @@ def test_a_restore_test_grows_old(house: FakeHouse, nas: FakeObjects) -> None:
     house.clock.advance(timedelta(days=6).total_seconds())
     wrong = [check for check in house.doctor.examine() if not check.ok]
     assert [check.fix for check in wrong] == ["pleura backup verify nas"]
+
+
+# One home, one depot, one run at a time
+
+
+def test_a_second_run_to_the_same_depot_is_refused_while_the_first_one_works(
+    house: FakeHouse, nas: FakeObjects
+) -> None:
+    """The second would take the first one's snapshot, which has no head yet, for the rest of a cut run."""
+    refused: list[str] = []
+
+    def advance(_: int) -> None:
+        with pytest.raises(Refused) as caught:
+            house.depots.sync("nas", actor="test")
+        refused.append(caught.value.code)
+
+    done = house.depots.sync("nas", actor="test", advance=advance)
+
+    assert set(refused) == {"depot-busy"}
+    assert [head.snapshot for head in heads_of(nas)] == [done.snapshot]
+    assert house.depots.test("nas", actor="test").whole
+
+
+def test_a_box_that_came_to_be_meanwhile_counts_as_there(
+    house: FakeHouse, nas: FakeObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.depots.sync("nas", actor="test")
+    monkeypatch.setattr(Boxes, "present", lambda _: Present())
+
+    done = house.depots.sync("nas", actor="test")
+
+    assert (done.objects, done.added, done.lacking) == (4, 0, [])
+    assert house.depots.verify("nas").whole
+
+
+def test_a_snapshot_without_a_head_goes_only_when_it_is_older_than_a_day(
+    house: FakeHouse, nas: FakeObjects
+) -> None:
+    young, old = "snapshots/snp-000000000001", "snapshots/snp-000000000002"
+    for name in (young, old):
+        nas.put(name, [b"being written, or cut"])
+    nas.times = {
+        young: house.clock.now() - timedelta(hours=23),
+        old: house.clock.now() - timedelta(hours=25),
+    }
+
+    house.depots.sync("nas", actor="test")
+
+    assert young in nas.stored
+    assert old not in nas.stored
+
+
+def test_rests_of_killed_writes_are_swept_after_a_day(house: FakeHouse, nas: FakeObjects) -> None:
+    nas.unfinished = {
+        "objects/.young": house.clock.now() - timedelta(hours=23),
+        "objects/.old": house.clock.now() - timedelta(hours=25),
+        "snapshots/.old": house.clock.now() - timedelta(hours=25),
+    }
+
+    house.depots.sync("nas", actor="test")
+
+    assert list(nas.unfinished) == ["objects/.young"]
+
+
+def test_a_clock_that_was_set_back_stops_a_backup_with_the_doctors_words(
+    house: FakeHouse, nas: FakeObjects
+) -> None:
+    house.clock.advance(-timedelta(days=365).total_seconds())
+
+    with pytest.raises(EnvironmentFault, match="timedatectl") as caught:
+        house.depots.sync("nas", actor="test")
+
+    assert caught.value.code == "clock-behind"
+    assert list(nas.stored) == ["owner"]
+
+
+def test_the_newest_snapshot_is_the_one_with_the_longest_ledger_whatever_the_clock_said(
+    house: FakeHouse, nas: FakeObjects
+) -> None:
+    """Old heads from the future: the new one is the newest all the same, and is never pruned."""
+    house.clock.advance(timedelta(days=365).total_seconds())
+    for _ in range(SNAPSHOTS_KEPT):
+        house.depots.sync("nas", actor="test")
+    house.clock.advance(-timedelta(days=365).total_seconds())
+    with pytest.MonkeyPatch.context() as unchecked:
+        unchecked.setattr("pleura.prevent.depots.depots.refuse_clock_behind", lambda *_: None)
+        done = house.depots.sync("nas", actor="test")
+
+    heads = heads_of(nas)
+    assert (len(heads), heads[-1].snapshot) == (SNAPSHOTS_KEPT, done.snapshot)
+    assert newest_head(nas).snapshot == done.snapshot
+
+
+# Whose a depot is
+
+
+def other_home(house: FakeHouse, nas: FakeObjects) -> FakeHouse:
+    """Another home, with its own keys, at the same place."""
+    other = FakeHouse()
+    other.places[PLACE] = nas
+    return other
+
+
+def drill(house: FakeHouse) -> FakeHouse:
+    """A copy of the home, as a restore makes one: the same rows and keys, another instance."""
+    copy = FakeHouse(records=house.records.copied(), clock=house.clock, instance="restored")
+    copy.places = house.places
+    return copy
+
+
+PLACE = FolderPlace(folder="/mnt/nas")
+
+
+def test_a_second_home_cannot_use_the_depot_of_the_first(house: FakeHouse, nas: FakeObjects) -> None:
+    house.depots.sync("nas", actor="test")
+    before = dict(nas.stored)
+    other = other_home(house, nas)
+
+    with pytest.raises(Refused) as caught:
+        other.depots.add("nas", "backup", PLACE, None, actor="test")
+
+    assert caught.value.code == "depot-of-another-home"
+    assert nas.stored == before
+
+
+def test_a_restored_copy_neither_fills_nor_erases_nor_tests_what_belongs_to_the_first(
+    house: FakeHouse, nas: FakeObjects
+) -> None:
+    house.depots.sync("nas", actor="test")
+    before, copy = dict(nas.stored), drill(house)
+
+    for act in (copy.depots.sync, copy.depots.test):
+        with pytest.raises(Refused) as caught:
+            act("nas", actor="test")
+        assert caught.value.code == "depot-of-a-copy"
+    names = list(house.objects.stored)
+    assert copy.depots.erase(names, actor="test") == {"nas": "depot-of-a-copy"}
+
+    assert nas.stored == before
+    (check,) = [check for check in copy.doctor.examine() if check.name == "backup nas"]
+    assert (check.ok, "pleura backup adopt" in check.fix) == (False, True)
+    assert house.depots.sync("nas", actor="test").added == 0
+
+
+def test_a_restored_home_takes_its_depot_over_and_the_first_one_is_refused_then(
+    house: FakeHouse, nas: FakeObjects
+) -> None:
+    """Its ledger may be shorter than that of the first, and its backups are the newest all the same."""
+    early = drill(house)
+    for _ in range(3):
+        house.depots.sync("nas", actor="test")
+    copy = drill(house)
+    copy.records.state.ledger = early.records.state.ledger
+    copy.objects.stored = dict(house.objects.stored)
+
+    copy.depots.adopt("nas", actor="test")
+    done = copy.depots.sync("nas", actor="test")
+
+    assert newest_head(nas).snapshot == done.snapshot
+    assert copy.depots.view("nas").opens
+    assert copy.kinds()[-2:] == ["depot", "backup"]
+    with pytest.raises(Refused, match="another copy"):
+        house.depots.sync("nas", actor="test")
+
+
+def test_a_place_with_backups_and_no_mark_belongs_to_nobody_until_its_own_home_takes_it(
+    house: FakeHouse, nas: FakeObjects
+) -> None:
+    house.depots.sync("nas", actor="test")
+    del nas.stored["owner"]
+    other = other_home(house, nas)
+
+    with pytest.raises(Refused) as caught:
+        other.depots.add("nas", "backup", PLACE, None, actor="test")
+    assert caught.value.code == "depot-occupied"
+    with pytest.raises(Refused, match="adopt"):
+        house.depots.sync("nas", actor="test")
+
+    house.depots.adopt("nas", actor="test")
+    assert house.depots.sync("nas", actor="test").added == 0
+
+
+def test_an_erasure_does_not_take_an_empty_mount_point_for_the_depot(
+    house: FakeHouse, nas: FakeObjects
+) -> None:
+    house.depots.sync("nas", actor="test")
+    nas.stored.clear()
+
+    assert house.depots.erase(["img-x/original"], actor="test") == {"nas": "depot-emptied"}
+
+
+def test_one_place_has_one_name(house: FakeHouse, nas: FakeObjects) -> None:
+    with pytest.raises(Refused, match="another name"):
+        house.depots.add("again", "backup", PLACE, None, actor="test")
+
+
+# What is not as it should be
+
+
+def test_an_object_that_is_missing_here_stops_no_backup_and_is_named(
+    house: FakeHouse, nas: FakeObjects
+) -> None:
+    lost, sound = house.vault.images()
+    del house.objects.stored[f"{lost.id}/original"]
+
+    done = house.depots.sync("nas", actor="test")
+
+    assert (done.objects, done.added, done.lacking) == (4, 3, [lost.id])
+    assert [head.snapshot for head in heads_of(nas)] == [done.snapshot]
+    assert house.facts()[-1]["lacking"] == 1
+    assert {sound.id} & set(done.lacking) == set()
+
+
+def test_an_object_that_the_disk_cannot_read_stops_no_backup(
+    house: FakeHouse, nas: FakeObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = house.vault.images()[0].id
+    read = house.objects.open
+
+    class Failing(io.BytesIO):
+        def readinto(self, buffer: object) -> int:
+            raise EnvironmentFault("disk-failing", "the disk reports a fault", "check the disk")
+
+    def failing(name: str) -> object:
+        return Failing(b"x") if name == f"{bad}/original" else read(name)
+
+    monkeypatch.setattr(house.objects, "open", failing)
+
+    assert house.depots.sync("nas", actor="test").lacking == [bad]
+
+
+def test_a_fault_of_the_depot_is_not_taken_for_one_of_the_home(
+    house: FakeHouse, nas: FakeObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(name: str, pieces: object) -> int:
+        raise EnvironmentFault("disk-full", "the disk is full", "free some space")
+
+    monkeypatch.setattr(nas, "put", full)
+
+    with pytest.raises(EnvironmentFault, match="full"):
+        house.depots.sync("nas", actor="test")
+
+
+def test_a_damaged_object_is_replaced_by_a_sound_one_and_its_bytes_are_set_aside(
+    house: FakeHouse, nas: FakeObjects
+) -> None:
+    house.depots.sync("nas", actor="test")
+    image = house.vault.images()[0].id
+    name, sound = f"{image}/original", house.objects.stored[f"{image}/original"]
+    damaged = sound[:200] + bytes([sound[200] ^ 1]) + sound[201:]
+    house.objects.stored[name] = damaged
+
+    assert house.depots.fetch("nas", actor="test") == Fetched(objects=1, lacking=[])
+
+    assert house.objects.stored[name] == sound
+    assert house.objects.aside == [damaged]
+    assert house.doctor.orphans() == []
+
+
+def test_a_damaged_object_stays_as_it_is_when_the_depot_has_no_better_one(
+    house: FakeHouse, nas: FakeObjects
+) -> None:
+    """It was damaged here already when it was sent: the box opens, and what is in it does not."""
+    image = house.vault.images()[0].id
+    name = f"{image}/original"
+    damaged = house.objects.stored[name][:-1] + b"?"
+    house.objects.stored[name] = damaged
+    house.depots.sync("nas", actor="test")
+
+    assert house.depots.fetch("nas", actor="test") == Fetched(objects=0, lacking=[image])
+
+    assert (house.objects.stored[name], house.objects.aside) == (damaged, [])
+    assert house.doctor.orphans() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("heads/Thumbs.db", b"\0"), ("heads/snp-000000000001", b""), ("heads/snp-000000000001", b"{}")],
+)
+def test_what_lies_among_the_heads_and_is_none_hides_no_snapshot(
+    house: FakeHouse, nas: FakeObjects, name: str, content: bytes
+) -> None:
+    first = house.depots.sync("nas", actor="test").snapshot
+    nas.put(name, [content])
+    code = house.keys.reissue(actor="test")
+
+    second = house.depots.sync("nas", actor="test").snapshot
+
+    found = survey(nas)
+    assert ([head.snapshot for head in found.heads], found.unreadable) == ([first, second], [name])
+    assert house.depots.test("nas", actor="test").whole
+    assert open_newest(nas, code)[0].snapshot == second
+    (check,) = [check for check in house.doctor.examine() if check.name == "backup nas"]
+    assert (check.ok, check.facts["some"]) == (False, name)
+
+
+def test_the_snapshot_of_a_damaged_head_is_kept_for_a_person_to_look_at(
+    house: FakeHouse, nas: FakeObjects
+) -> None:
+    first = house.depots.sync("nas", actor="test").snapshot
+    nas.stored[f"heads/{first}"] = b"damaged"
+    nas.times[f"snapshots/{first}"] = house.clock.now() - timedelta(days=9)
+
+    house.depots.sync("nas", actor="test")
+
+    assert f"snapshots/{first}" in nas.stored
+
+
+def test_a_store_that_is_silent_is_not_taken_for_one_without_heads(
+    house: FakeHouse, nas: FakeObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.depots.sync("nas", actor="test")
+
+    def silent(_: str) -> object:
+        raise EnvironmentFault("bucket-unreachable", "the store does not answer", "check the network")
+
+    monkeypatch.setattr(nas, "open", silent)
+
+    with pytest.raises(EnvironmentFault):
+        survey(nas)
+
+
+def test_a_run_that_is_told_to_stop_does_so_at_the_next_object_and_goes_on_later(
+    house: FakeHouse, nas: FakeObjects
+) -> None:
+    sent: list[int] = []
+
+    with pytest.raises(EnvironmentFault) as caught:
+        house.depots.sync("nas", actor="test", advance=sent.append, is_stopped=lambda: len(sent) >= 2)
+
+    assert (caught.value.code, len(sent), heads_of(nas)) == ("stopped", 2, [])
+    assert house.depots.sync("nas", actor="test").added == 2
+
+
+def test_many_boxes_are_remembered_in_little_memory() -> None:
+    present = Present()
+    names = [f"objects/{digest(str(number).encode()).hex()}" for number in range(2000)]
+    for name in names[:1000]:
+        present.add(name)
+    present.add("objects/Thumbs.db")
+
+    assert all(name in present for name in names[:1000])
+    assert not any(name in present for name in names[1000:])

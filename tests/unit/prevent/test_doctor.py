@@ -10,8 +10,10 @@ import pytest
 from PIL import Image as Picture
 from tests.fakes.films import film
 from tests.fakes.house import FakeHouse
+from tests.fakes.objects import FakeObjects
 
 from pleura.domain.custody.places import BucketFacts, BucketPlace, CloudChecklist
+from pleura.domain.errors import EnvironmentFault
 from pleura.prevent.doctor import LEAST_FREE, Check
 
 
@@ -109,7 +111,7 @@ def test_a_changed_ledger_is_found(house: FakeHouse) -> None:
 
 def test_a_certificate_that_runs_out_is_warned_of(house: FakeHouse) -> None:
     place = BucketPlace(endpoint="https://s3.example", bucket="b", access_key="a", secret_key="s")
-    house.places[place] = house.places[next(iter(house.places))]
+    house.places[place] = FakeObjects()
     checklist = CloudChecklist(
         provider="Cloud",
         region="cn-north-4",
@@ -132,3 +134,48 @@ def test_a_certificate_that_runs_out_is_warned_of(house: FakeHouse) -> None:
     assert list(found) == ["cloud checklist cloud"]
     assert found["cloud checklist cloud"].facts["warnings"] == "mlps-expires-soon bucket-public"
     assert "s3.example" not in repr(house.records.state)
+
+
+@pytest.mark.parametrize("act", ["rotate", "reissue"])
+def test_backups_that_the_sheet_in_force_does_not_open_are_none(house: FakeHouse, act: str) -> None:
+    getattr(house.keys, act)(actor="test")
+
+    found = wrong(house)
+
+    assert list(found) == ["backup nas"]
+    assert "recovery sheet" in found["backup nas"].detail
+    assert found["backup nas"].fix == "pleura backup create nas"
+    house.clock.advance(60)
+    house.depots.sync("nas", actor="test")
+    assert wrong(house) == {}
+
+
+def test_a_place_that_cannot_be_reached_is_one_failing_check(house: FakeHouse) -> None:
+    house.places.clear()
+
+    assert list(wrong(house)) == ["backup nas"]
+    assert wrong(house)["backup nas"].fix == "check the network"
+
+
+def test_a_disk_that_fails_makes_its_checks_fail_and_no_other(
+    house: FakeHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> object:
+        raise EnvironmentFault("disk-failing", "the disk reports a fault", "check the disk")
+
+    monkeypatch.setattr(house.objects, "open", failing)
+    monkeypatch.setattr(house.objects, "names", failing)
+    monkeypatch.setattr(house.machine, "leftovers", failing)
+
+    found = wrong(house)
+
+    assert list(found) == ["objects", "orphans", "leftovers"]
+    assert found["objects"].facts["count"] == 2
+    assert found["leftovers"].fix == "check the disk"
+
+
+def test_a_sound_object_beside_those_that_rows_name_is_an_orphan(house: FakeHouse) -> None:
+    image = house.vault.images()[0].id
+    house.objects.put(f"{image}/0123456789abcdef", [b"sealed"])
+
+    assert house.doctor.orphans() == [f"{image}/0123456789abcdef"]

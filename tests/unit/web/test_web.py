@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -240,7 +241,7 @@ def test_the_caretaker_does_what_is_due_and_goes_on_after_a_fault(desk: Desk, tm
     for name in ("gone", "well"):
         (tmp_path / name).mkdir()
         depots.add(name, "backup", FolderPlace(folder=str(tmp_path / name)), None, actor="test")
-    (tmp_path / "gone").rmdir()
+    shutil.rmtree(tmp_path / "gone")
     (tmp_path / "gone").write_text("a file where a folder was")
 
     look_after(desk.house)

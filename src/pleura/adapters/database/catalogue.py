@@ -140,6 +140,12 @@ class SqlCatalogue:
         result = self._connection.execute(statement.execution_options(yield_per=_ROWS_AT_A_TIME))
         return (_sealed_image(row) for row in result.mappings())
 
+    def sealed_page(self, after: str, limit: int) -> Sequence[SealedImage]:
+        """At most *limit* images, by name, following the image *after*."""
+        table = schema.images
+        statement = select(table).where(table.c.id > after).order_by(table.c.id).limit(limit)
+        return [_sealed_image(row) for row in self._connection.execute(statement).mappings()]
+
     def image_page(self, size: int, before: str | None, patient: str | None) -> Sequence[Image]:
         """At most *size* images, newest first, from before the image *before*, of one patient or of all."""
         table = schema.images

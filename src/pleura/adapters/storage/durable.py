@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import errno
 import os
 import secrets
 from pathlib import Path
+from typing import Final
+
+_AT_FDCWD: Final = -100
+_RENAME_NOREPLACE: Final = 1  # renameat2(2)
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK})
 
 
 def sync_folder(folder: Path) -> None:
@@ -25,6 +32,33 @@ def write_new(path: Path, content: bytes) -> None:
         stream.flush()
         os.fsync(descriptor)
     sync_folder(path.parent)
+
+
+def give_name(unfinished: Path, path: Path) -> None:
+    """Let the finished file be called *path*, which is never replaced; raises FileExistsError, OSError.
+
+    A hard link refuses a name that is taken (link(2)). exFAT, FAT and many shares know no links: there the
+    file is renamed under the same condition (renameat2(2)). Whoever calls makes the folder durable.
+    """
+    try:
+        path.hardlink_to(unfinished)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        _rename_new(unfinished, path)
+    else:
+        unfinished.unlink()
+
+
+def _rename_new(unfinished: Path, path: Path) -> None:
+    """Rename to a name that is free; raises OSError with EINVAL where the file system cannot promise it."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(library, "renameat2"):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    names = os.fsencode(unfinished), os.fsencode(path)
+    if library.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_NOREPLACE):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))  # the subclass of OSError that fits the code
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pleura.adapters.storage.durable import replace_file, sync_folder, write_new
+from pleura.adapters.storage.durable import give_name, replace_file, sync_folder, write_new
 from pleura.domain.errors import EnvironmentFault, Refused
 
 BUILDING: Final = ".founding-"
 """What the folder of a home under construction begins with, inside the folder that becomes the home."""
+_RESTORED: Final = "restoring"
+"""Which home is being restored: a keyed digest, until it is whole."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,25 @@ class Home:
                 part.unlink(missing_ok=True)
             sync_folder(self.path)
 
+    def instance(self) -> str:
+        """The random name of this home and of no copy that is restored from it, made when first asked for.
+
+        No backup carries it, so that a restored home is another one to the depots of the first.
+        """
+        path = self.path / "instance"
+        try:
+            if not path.exists():
+                unfinished = self.path / f".{secrets.token_hex(8)}"
+                write_new(unfinished, secrets.token_hex(16).encode())
+                try:
+                    give_name(unfinished, path)
+                except FileExistsError:
+                    unfinished.unlink()
+                sync_folder(self.path)
+            return path.read_text(encoding="ascii")
+        except OSError as error:
+            raise _not_writable(self.path) from error
+
     @contextlib.contextmanager
     def workspace(self) -> Iterator[Path]:
         """A private folder in the scratch folder, gone with all its files when the block ends."""
@@ -153,22 +174,55 @@ class Home:
         process ends, however it ends. Raises EnvironmentFault where there is no home.
         """
         self.require_founded()
+        with self._locked(alone=alone):
+            yield
+
+    @contextlib.contextmanager
+    def lock_depot(self, name: str) -> Iterator[None]:
+        """The right to fill the depot *name*, for one thread of one process; raises Refused when taken."""
+        folder = self.path / "locks"
         try:
-            descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise _not_writable(self.path) from error
+        with self._held(folder / name, alone=True) as got:
+            if not got:
+                raise Refused(
+                    "depot-busy",
+                    "{depot} is being filled already",
+                    "let that finish; the page Vault and pleura backup list say when it was filled last",
+                    depot=name,
+                )
+            yield
+
+    @contextlib.contextmanager
+    def _locked(self, *, alone: bool) -> Iterator[None]:
+        with self._held(self.path / "lock", alone=alone) as got:
+            if not got:
+                raise Refused(
+                    "home-busy",
+                    "another pleura is at work in the home {home}",
+                    "let it finish or stop it (pleura serve too), then run the command again",
+                    home=str(self.path),
+                )
+            yield
+
+    @contextlib.contextmanager
+    def _held(self, path: Path, *, alone: bool) -> Iterator[bool]:
+        """Whether the lock on the file at *path* was free; if so, it is ours until the block ends."""
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise _not_writable(self.path) from error
         try:
+            # A lock belongs to this one opening of the file, so that threads keep each other out as well.
             fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        except BlockingIOError:
             os.close(descriptor)
-            raise Refused(
-                "home-busy",
-                "another pleura is at work in the home {home}",
-                "let it finish or stop it (pleura serve too), then run the command again",
-                home=str(self.path),
-            ) from error
+            yield False
+            return
         try:
-            yield
+            yield True
         finally:
             os.close(descriptor)
 
@@ -193,14 +247,19 @@ def founding(path: Path) -> Iterator[Home]:
             home.objects.mkdir(mode=0o700)
         yield home
         with _faults(path):
-            sync_folder(building)
-            if inside:
-                _move_up(home, path)
-            else:
-                building.rename(path)
-                sync_folder(path.parent)
+            _take_place(home, path, inside=inside)
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def _take_place(home: Home, path: Path, *, inside: bool) -> None:
+    """Let the finished *home* be the one at *path*, durably."""
+    sync_folder(home.path)
+    if inside:
+        _move_up(home, path)
+    else:
+        home.path.rename(path)
+        sync_folder(path.parent)
 
 
 def _move_up(home: Home, path: Path) -> None:
@@ -213,6 +272,47 @@ def _move_up(home: Home, path: Path) -> None:
             sync_folder(path)
         part.rename(path / part.name)
     sync_folder(path)
+
+
+@contextlib.contextmanager
+def restoring(path: Path) -> Iterator[Home]:
+    """A home under construction as in `founding`, whose objects outlive a fault or a kill.
+
+    The next restore to *path* finds them again. Nobody else may be restoring there; raises Refused.
+    """
+    refuse_occupied(path)
+    inside = path.is_dir()
+    building = path / f"{BUILDING}restoring" if inside else path.parent / f".{path.name}.restoring"
+    home = Home(building)
+    with _faults(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        building.mkdir(mode=0o700, exist_ok=True)
+        home.objects.mkdir(mode=0o700, exist_ok=True)
+    with home._locked(alone=True):
+        for left in building.iterdir():
+            if left.is_file() and left.name not in {"lock", _RESTORED}:
+                left.unlink()
+        try:
+            yield home
+            with _faults(path):
+                (building / _RESTORED).unlink(missing_ok=True)
+                _take_place(home, path, inside=inside)
+        finally:
+            if building.is_dir() and not any(home.objects.iterdir()):
+                shutil.rmtree(building, ignore_errors=True)
+
+
+def begin_again_unless(home: Home, mark: str) -> None:
+    """Let *home*, which is being restored, be that of *mark*; objects from another restore are removed."""
+    note = home.path / _RESTORED
+    try:
+        if not note.is_file() or note.read_text(encoding="ascii") != mark:
+            note.unlink(missing_ok=True)
+            shutil.rmtree(home.objects)
+            home.objects.mkdir(mode=0o700)
+            write_new(note, mark.encode())
+    except OSError as error:
+        raise _not_writable(home.path) from error
 
 
 def refuse_occupied(path: Path) -> None:

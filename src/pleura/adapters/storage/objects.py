@@ -12,10 +12,11 @@ import os
 import re
 import secrets
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from pleura.adapters.storage.durable import sync_folder
+from pleura.adapters.storage.durable import give_name, sync_folder
 from pleura.domain.errors import BadInput, EnvironmentFault, NotFound
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 _READ_AHEAD: Final = 256 << 10
 
 # Path parts cannot start with a dot: `..` is no name, and an unfinished file has none.
+_PART: Final = re.compile(r"[a-z0-9-]{1,64}")
 _NAME: Final = re.compile(r"[a-z0-9-]{1,64}(/[a-z0-9-]{1,64}){0,3}")
+_UNFINISHED: Final = re.compile(r"\.[0-9a-f]{16}")
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _READ_ONLY: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
@@ -62,12 +65,7 @@ class FolderObjects:
         try:
             return io.BufferedReader(_File(path), _READ_AHEAD)
         except FileNotFoundError as error:
-            raise NotFound(
-                "object-unknown",
-                "there is no stored object {name}",
-                "restore it from a replica or a backup",
-                name=name,
-            ) from error
+            raise _unknown(name) from error
         except OSError as error:
             raise EnvironmentFault(
                 "object-unreadable",
@@ -77,12 +75,15 @@ class FolderObjects:
                 cause=_cause(error),
             ) from error
 
-    def names(self) -> Iterator[str]:
-        """The name of every stored object; unfinished ones have none."""
+    def names(self, beginning: str = "") -> Iterator[str]:
+        """The name of every stored object, or of those in the folder *beginning*; unfinished ones have none.
+
+        Raises EnvironmentFault, also where the root itself is not there.
+        """
         with _faults(self._root):
-            found = [path for path in _files(self._root) if not path.name.startswith(".")]
-        for path in found:
-            yield path.relative_to(self._root).as_posix()
+            for path in self._files(beginning):
+                if not path.name.startswith("."):
+                    yield path.relative_to(self._root).as_posix()
 
     def delete(self, name: str) -> None:
         """Remove the object durably, and its folder when that is empty; an unknown name is no error."""
@@ -97,10 +98,46 @@ class FolderObjects:
                 folder.rmdir()
                 sync_folder(folder.parent)
 
+    def stored_at(self, name: str) -> datetime:
+        """When the object was stored, by the clock of its disk; raises NotFound, EnvironmentFault."""
+        path = self._path(name)
+        with _faults(self._root):
+            try:
+                return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            except FileNotFoundError as error:
+                raise _unknown(name) from error
+
+    def sweep(self, beginning: str, before: datetime) -> int:
+        """The number of files of killed writes below *beginning*, last written before then, now removed."""
+        swept = 0
+        with _faults(self._root):
+            for path in list(self._files(beginning)):
+                ours = _UNFINISHED.fullmatch(path.name)
+                if ours and path.stat().st_mtime < before.timestamp():
+                    path.unlink(missing_ok=True)
+                    swept += 1
+        return swept
+
+    def replace(self, name: str, sound: str) -> None:
+        """Let the object *sound*, in the same folder, have *name*; a damaged one of that name is set aside.
+
+        The bytes of the damaged one stay in a hidden file until the doctor's repair.
+        """
+        path, other = self._path(name), self._path(sound)
+        with _faults(self._root):
+            if path.exists():
+                path.rename(path.parent / f".damaged-{secrets.token_hex(8)}")
+            _publish(other, path)
+
     def unfinished(self) -> list[Path]:
-        """Files that a crash left without a name: they hold nothing that was ever answered as stored."""
+        """Files without a name: what a crash left was never answered as stored, what is damaged is no use."""
         with _faults(self._root):
             return [path for path in _files(self._root) if path.name.startswith(".")]
+
+    def _files(self, beginning: str) -> Iterator[Path]:
+        folder = self._root / beginning
+        if folder.is_dir() or not self._root.is_dir():
+            yield from _files(folder)
 
     def _path(self, name: str) -> Path:
         return self._root / checked_name(name)
@@ -116,13 +153,26 @@ class FolderObjects:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Every file below *folder*; a folder that cannot be read is an error, not an empty one."""
+    """Every file below *folder*; a folder that cannot be read is an error, not an empty one.
+
+    A folder whose name is none of ours is left alone: a disk may hold a `lost+found`.
+    """
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                yield from _files(Path(entry.path))
+                if _PART.fullmatch(entry.name):
+                    yield from _files(Path(entry.path))
             else:
                 yield Path(entry.path)
+
+
+def _unknown(name: str) -> NotFound:
+    return NotFound(
+        "object-unknown",
+        "there is no stored object {name}",
+        "restore it from a replica or a backup",
+        name=name,
+    )
 
 
 def checked_name(name: str) -> str:
@@ -173,16 +223,24 @@ def _write_all(descriptor: int, piece: bytes | memoryview) -> None:
 
 
 def _publish(unfinished: Path, path: Path) -> None:
-    """Give the finished file its name; a hard link never replaces an existing one (link(2), EEXIST)."""
+    """Give the finished file its name, durably."""
     try:
-        path.hardlink_to(unfinished)
+        give_name(unfinished, path)
     except FileExistsError as error:
         raise BadInput(
             "object-exists",
             "there is a stored object of that name already, and objects are never replaced",
             "report this: pleura itself makes these names",
         ) from error
-    unfinished.unlink()
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOSYS}:
+            raise
+        raise EnvironmentFault(
+            "disk-unsuited",
+            "the file system of {home} knows no hard links and no renaming that replaces nothing",
+            "use a disk with ext4, xfs, btrfs, NTFS or exFAT",
+            home=str(path.parent),
+        ) from error
     sync_folder(path.parent)
 
 

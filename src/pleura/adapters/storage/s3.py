@@ -6,36 +6,28 @@ obstore carries the bytes; botocore asks the few questions about a bucket that o
 from __future__ import annotations
 
 import io
-import ipaddress
 import itertools
-import re
-import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator
-from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
-from urllib.parse import urlsplit
+from datetime import datetime, timedelta
+from typing import Any, BinaryIO, Final
 
-import botocore.session
 import obstore
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from obstore.exceptions import (
-    AlreadyExistsError,
-    BaseError,
-    NotFoundError,
-    PermissionDeniedError,
-    UnauthenticatedError,
-)
+from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import S3Store
 
+from pleura.adapters.storage.connection import (
+    connected,
+    fault_of,
+    questioner,
+    refuse_place,
+    taken,
+    unknown,
+)
 from pleura.adapters.storage.objects import checked_name
 from pleura.domain.custody.places import BucketFacts, BucketPlace
-from pleura.domain.errors import BadInput, EnvironmentFault, NotFound, Refused
-
-if TYPE_CHECKING:
-    from obstore.store import ClientConfig
+from pleura.domain.errors import EnvironmentFault
 
 _WHOLE: Final = 32 << 20
 """An object below this goes in one request, which the store itself refuses when the name is taken.
@@ -50,12 +42,6 @@ _READ_AHEAD: Final = 4 << 20
 _TIMEOUT: Final = timedelta(seconds=60)
 _UPLOAD_TIMEOUT: Final = timedelta(minutes=10)
 """For one whole request: 32 MiB in ten minutes is a line of half a megabit a second."""
-_CONNECT_TIMEOUT: Final = timedelta(seconds=10)
-_RETRIES: Final = 3
-_BUCKET: Final = re.compile(r"[A-Za-z0-9._-]{1,255}")
-_TOLD: Final = re.compile(r"<Code>(\w+)</Code>")
-_REFUSES: Final = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"})
-_HOST: Final = re.compile(r"[A-Za-z0-9._:-]+")
 
 
 class S3Objects:
@@ -67,11 +53,11 @@ class S3Objects:
         Raises Refused for plain HTTP to another machine, BadInput for a malformed place, EnvironmentFault
         for a file of certificates that cannot be used.
         """
-        _refuse_place(place)
+        refuse_place(place)
         self._place = place
         self._sleep = sleep
-        self._store = _connected(place, _TIMEOUT)
-        self._uploads = _connected(place, _UPLOAD_TIMEOUT)
+        self._store = connected(place, _TIMEOUT)
+        self._uploads = connected(place, _UPLOAD_TIMEOUT)
 
     def put(self, name: str, pieces: Iterable[bytes | memoryview]) -> int:
         """The number of bytes stored under *name*; an object appears whole or not at all.
@@ -87,29 +73,46 @@ class S3Objects:
             else:
                 self._put_parts(path, itertools.chain(beginning, counted))
         except AlreadyExistsError as error:
-            raise _taken() from error
+            raise taken() from error
         except (BaseError, FileNotFoundError) as error:
             # What *pieces* raised comes wrapped in the library's error; the cause itself is what to tell.
-            raise counted.fault or _fault(error, self._place) from error
+            raise counted.fault or fault_of(error, self._place) from error
         return counted.size
 
     def open(self, name: str) -> BinaryIO:
         """A seekable stream of the object; raises NotFound, EnvironmentFault."""
-        try:
-            size = int(obstore.head(self._store, checked_name(name))["size"])
-        except (NotFoundError, FileNotFoundError) as error:
-            raise self._bucket_fault() or _unknown(name) from error
-        except BaseError as error:
-            raise _fault(error, self._place) from error
+        size = int(self._told(name)["size"])
         return io.BufferedReader(_Ranges(self._store, name, size, self._place), _READ_AHEAD)
 
-    def names(self) -> Iterator[str]:
-        """The name of every object below the prefix, page by page."""
+    def stored_at(self, name: str) -> datetime:
+        """When the object was stored, by the clock of the store; raises NotFound, EnvironmentFault."""
+        found: datetime = self._told(name)["last_modified"]
+        return found
+
+    def sweep(self, beginning: str, before: datetime) -> int:
+        """The number of uploads in parts of such names, begun before that moment and cut, now given up.
+
+        A store that will not list or end them is left to a rule of its own (docs/commands.md).
+        """
         try:
-            for page in obstore.list(self._store):
+            client = questioner(self._place)
+            told = client.list_multipart_uploads(Bucket=self._place.bucket, Prefix=self._prefix + beginning)
+            cut = [each for each in told.get("Uploads", []) if each["Initiated"] < before]
+            for each in cut:
+                client.abort_multipart_upload(
+                    Bucket=self._place.bucket, Key=each["Key"], UploadId=each["UploadId"]
+                )
+        except (BotoCoreError, ClientError, ValueError):
+            return 0
+        return len(cut)
+
+    def names(self, beginning: str = "") -> Iterator[str]:
+        """The name of every object below the prefix and the folder *beginning*, page by page."""
+        try:
+            for page in obstore.list(self._store, prefix=beginning or None):
                 yield from (entry["path"].removeprefix(self._prefix) for entry in page)
         except (BaseError, FileNotFoundError) as error:
-            raise _fault(error, self._place) from error
+            raise fault_of(error, self._place) from error
 
     def delete(self, name: str) -> None:
         """Remove the object; an unknown name is no error. A versioned bucket keeps what was deleted.
@@ -122,13 +125,13 @@ class S3Objects:
             if fault := self._bucket_fault():
                 raise fault from error
         except BaseError as error:
-            raise _fault(error, self._place) from error
+            raise fault_of(error, self._place) from error
 
     def bucket_facts(self) -> BucketFacts:
         """What the store says about the bucket; None for what it will not say."""
         tls = self._place.endpoint.startswith("https://")
         try:
-            client = _questioner(self._place)
+            client = questioner(self._place)
         except (BotoCoreError, ValueError):
             # The machine's own settings for S3 tools may stand in the way (AWS_PROFILE, say).
             return BucketFacts(tls=tls)
@@ -158,6 +161,14 @@ class S3Objects:
     def _prefix(self) -> str:
         return f"{self._place.prefix.strip('/')}/" if self._place.prefix else ""
 
+    def _told(self, name: str) -> Any:
+        try:
+            return obstore.head(self._store, checked_name(name))
+        except (NotFoundError, FileNotFoundError) as error:
+            raise self._bucket_fault() or unknown(name) from error
+        except BaseError as error:
+            raise fault_of(error, self._place) from error
+
     def _put_parts(self, path: str, pieces: Iterator[bytes]) -> None:
         # Not every store looks at the name again when the parts are put together (Ceph 16 does not), so it
         # is asked before. Two writers in that very moment would both be told that theirs is stored.
@@ -166,14 +177,14 @@ class S3Objects:
         except (NotFoundError, FileNotFoundError):
             obstore.put(self._uploads, path, pieces, chunk_size=_PART, max_concurrency=_PARTS_AT_ONCE)
         else:
-            raise _taken()
+            raise taken()
 
     def _bucket_fault(self) -> EnvironmentFault | None:
         """What is wrong with the whole bucket, where something is: it must not look like one lost object."""
         try:
             next(iter(obstore.list(self._store)), None)
         except (BaseError, FileNotFoundError) as error:
-            return _fault(error, self._place)
+            return fault_of(error, self._place)
         return None
 
     def _paced(self, pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
@@ -245,16 +256,26 @@ class _Ranges(io.RawIOBase):
         end = min(self._at + len(buffer), self._size)
         if end <= self._at:
             return 0
-        try:
-            found = obstore.get_range(self._store, self._name, start=self._at, end=end)
-        except (NotFoundError, FileNotFoundError) as error:
-            raise _unknown(self._name) from error
-        except BaseError as error:
-            raise _fault(error, self._place) from error
-        got = len(found)
-        buffer[:got] = memoryview(found)
+        asked, got = end - self._at, 0
+        for part in self._parts(self._at, end):
+            # More than was asked for is not read to its end: a store that lies could fill the memory.
+            if got + len(part) > asked:
+                raise fault_of(ValueError("more than was asked for"), self._place)
+            buffer[got : got + len(part)] = part
+            got += len(part)
         self._at += got
         return got
+
+    def _parts(self, start: int, end: int) -> Iterator[memoryview]:
+        """The bytes from *start* to before *end* as they come; raises NotFound, EnvironmentFault."""
+        try:
+            found = obstore.get(self._store, self._name, options={"range": (start, end)})
+            for part in found.stream(min_chunk_size=end - start):
+                yield memoryview(part)
+        except (NotFoundError, FileNotFoundError) as error:
+            raise unknown(self._name) from error
+        except BaseError as error:
+            raise fault_of(error, self._place) from error
 
 
 def _at_least(counted: _Counted, size: int) -> Iterator[bytes]:
@@ -264,132 +285,3 @@ def _at_least(counted: _Counted, size: int) -> Iterator[bytes]:
             yield next(counted)
         except StopIteration:
             return
-
-
-def _connected(place: BucketPlace, timeout: timedelta) -> S3Store:
-    try:
-        return S3Store(
-            place.bucket,
-            prefix=place.prefix or None,
-            endpoint=place.endpoint,
-            region=place.region,
-            access_key_id=place.access_key,
-            secret_access_key=place.secret_key,
-            virtual_hosted_style_request=False,
-            client_options=_client_options(place, timeout),
-            retry_config={"max_retries": _RETRIES, "retry_timeout": timeout},
-        )
-    except (BaseError, ValueError) as error:
-        raise _malformed() from error
-
-
-def _client_options(place: BucketPlace, timeout: timedelta) -> ClientConfig:
-    options: ClientConfig = {
-        "allow_http": place.endpoint.startswith("http://"),
-        "timeout": timeout,
-        "connect_timeout": _CONNECT_TIMEOUT,
-    }
-    if place.ca_file:
-        options["root_certificate"] = _certificates(place.ca_file)
-    return options
-
-
-def _certificates(file: str) -> bytes:
-    try:
-        ssl.create_default_context(cafile=file)
-        return Path(file).read_bytes()
-    except OSError as error:
-        raise EnvironmentFault(
-            "bad-ca-file",
-            "the file {file} holds no certificates in PEM form",
-            "give the certificate of the authority that signed the store's own",
-            file=file,
-        ) from error
-
-
-def _questioner(place: BucketPlace) -> Any:
-    return botocore.session.Session().create_client(
-        "s3",
-        region_name=place.region,
-        endpoint_url=place.endpoint,
-        aws_access_key_id=place.access_key,
-        aws_secret_access_key=place.secret_key,
-        verify=place.ca_file or None,
-        config=Config(connect_timeout=10, read_timeout=20, retries={"max_attempts": 1}),
-    )
-
-
-def _malformed() -> BadInput:
-    return BadInput(
-        "bad-bucket-place",
-        "the address, the bucket or the prefix of the store is malformed",
-        "give the address as https://host:port and the names as the store shows them",
-    )
-
-
-def _refuse_place(place: BucketPlace) -> None:
-    try:
-        address = urlsplit(place.endpoint)
-        host, port = address.hostname or "", address.port
-    except ValueError as error:
-        raise _malformed() from error
-    if address.scheme != "https" and not (address.scheme == "http" and _is_loopback(host)):
-        raise Refused(
-            "plain-http",
-            "a cloud store is reached over TLS only, and its address does not begin with https://",
-            "give the https address of the store",
-        )
-    # obstore panics, with a trace of its own, on what cannot be part of a URL.
-    if port == 0 or address.username or not _HOST.fullmatch(host) or not _BUCKET.fullmatch(place.bucket):
-        raise _malformed()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _taken() -> BadInput:
-    return BadInput(
-        "object-exists",
-        "there is a stored object of that name already, and objects are never replaced",
-        "report this: pleura itself makes these names",
-    )
-
-
-def _unknown(name: str) -> NotFound:
-    return NotFound(
-        "object-unknown",
-        "there is no stored object {name}",
-        "restore it from a replica or a backup",
-        name=name,
-    )
-
-
-def _fault(error: Exception, place: BucketPlace) -> EnvironmentFault:
-    """What to tell; the library's own words may hold addresses and are left out."""
-    # A listing that fails is only a generic error of obstore; the store's own code is in its text.
-    told = _TOLD.search(str(error))
-    code = told[1] if told else ""
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or code in _REFUSES:
-        return EnvironmentFault(
-            "bucket-refuses",
-            "the store refuses these keys for the bucket {bucket}",
-            "check the access key, the secret key and the policy of the bucket",
-            bucket=place.bucket,
-        )
-    if isinstance(error, NotFoundError | FileNotFoundError) or code == "NoSuchBucket":
-        return EnvironmentFault(
-            "bucket-unknown",
-            "the store has no bucket {bucket}",
-            "make the bucket first, closed to the public",
-            bucket=place.bucket,
-        )
-    return EnvironmentFault(
-        "bucket-unreachable",
-        "the store of the bucket {bucket} does not answer as it should",
-        "check the network, the address of the store and its free space, then run the command again",
-        bucket=place.bucket,
-    )

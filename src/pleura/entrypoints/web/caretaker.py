@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -34,20 +36,35 @@ def due(depot: Depot, now: datetime) -> tuple[str, ...]:
 
 def sketch_arrivals(house: House, is_stopped: Callable[[], bool] = lambda: False) -> None:
     """Make the missing sketches, until *is_stopped*; a fault is logged by its code and tried again."""
-    try:
+    with _logged("sketches"):
         house.sketcher.catch_up(is_stopped=is_stopped)
+
+
+def look_after(house: House, is_stopped: Callable[[], bool] = lambda: False) -> None:
+    """Do all that depots wait for, until *is_stopped*; a fault is logged and tried again."""
+    with _logged("depots"):
+        for depot in house.depots.all():
+            for act in due(depot, house.clock.now()):
+                if is_stopped():
+                    return
+                with _logged(f"{act} of {depot.name}"):
+                    getattr(house.depots, act)(depot.name, actor=_ACTOR, is_stopped=is_stopped)
+
+
+@contextlib.contextmanager
+def _logged(work: str) -> Iterator[None]:
+    """Log what goes wrong in the block and go on: the thread must outlive it, whatever it is.
+
+    A fault of ours is logged by its code; any other by its type and place alone, for its words may hold
+    what no log may.
+    """
+    try:
+        yield
     except PleuraError as fault:
-        _log.warning("sketches: %s", fault.code)
-
-
-def look_after(house: House) -> None:
-    """Do all that depots wait for; a fault is logged by its code, shown by the doctor, and tried again."""
-    for depot in house.depots.all():
-        for act in due(depot, house.clock.now()):
-            try:
-                getattr(house.depots, act)(depot.name, actor=_ACTOR)
-            except PleuraError as fault:
-                _log.warning("%s of %s: %s", act, depot.name, fault.code)
+        _log.warning("%s: %s", work, fault.code)
+    except Exception as bug:  # noqa: BLE001 - nobody else would ever hear of it
+        at = traceback.extract_tb(bug.__traceback__)[-1]
+        _log.error("%s: %s in %s, line %s", work, type(bug).__name__, at.filename, at.lineno)
 
 
 class Caretaker:
@@ -63,7 +80,7 @@ class Caretaker:
         self._thread.start()
 
     def stop(self) -> None:
-        """Return when no work is under way any more."""
+        """Return when no work is under way any more: it ends at the next object."""
         self._stopped.set()
         self._thread.join()
 
@@ -72,6 +89,6 @@ class Caretaker:
         while not self._stopped.is_set():
             sketch_arrivals(self._house, self._stopped.is_set)
             if time.monotonic() >= depots_at:
-                look_after(self._house)
+                look_after(self._house, self._stopped.is_set)
                 depots_at = time.monotonic() + _DEPOT_SECONDS
             self._stopped.wait(_SKETCH_SECONDS)

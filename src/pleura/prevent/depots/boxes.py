@@ -3,14 +3,46 @@
 from __future__ import annotations
 
 import io
+import re
+from collections.abc import Iterator
 from typing import Final
 
 from pleura.crypto.container import open_stream, seal
 from pleura.crypto.engines import Algorithm
 from pleura.crypto.keys import derive, keyed_digest
+from pleura.domain.errors import BadInput, EnvironmentFault, NotFound
 from pleura.domain.ports import ObjectStore
 
 BOXES: Final = "objects/"
+_BOX: Final = re.compile(BOXES + "([0-9a-f]{64})")
+_ROW: Final = 14
+
+
+class Present:
+    """Which boxes a depot holds: 16 bytes of memory for each, so that a million images stay small.
+
+    The names are keyed digests: of 2^128, two never begin alike.
+    """
+
+    def __init__(self) -> None:
+        self._rows = [bytearray() for _ in range(1 << 16)]
+
+    def add(self, box: str) -> None:
+        """Remember a box; a file in the depot that is none is not remembered."""
+        if found := _BOX.fullmatch(box):
+            row, rest = self._place(found[1])
+            row += rest
+
+    def __contains__(self, box: str) -> bool:
+        row, rest = self._place(box.removeprefix(BOXES))
+        at = row.find(rest)
+        while at % _ROW and at >= 0:
+            at = row.find(rest, at + 1)
+        return at >= 0
+
+    def _place(self, digits: str) -> tuple[bytearray, bytes]:
+        found = bytes.fromhex(digits[:32])
+        return self._rows[int.from_bytes(found[:2], "big")], found[2:]
 
 
 class Boxes:
@@ -25,23 +57,41 @@ class Boxes:
         """The name of the box of the object *name*: the same every time, and without the key a random one."""
         return BOXES + keyed_digest(self._names, name.encode()).hex()
 
-    def present(self) -> set[str]:
-        """The names of all boxes in the depot."""
-        return {name for name in self._store.names() if name.startswith(BOXES)}
+    def present(self) -> Present:
+        """All boxes in the depot."""
+        found = Present()
+        for name in self._store.names(BOXES):
+            found.add(name)
+        return found
 
     def put(self, name: str, objects: ObjectStore) -> int:
-        """The size of the box that the object *name* of *objects* is now durable in; raises NotFound."""
-        with objects.open(name) as stream:
+        """The size of the box that the object *name* of *objects* is now durable in, 0 for one that was.
+
+        Raises NotFound also for an object that is there and cannot be read.
+        """
+        try:
+            stream = objects.open(name)
+        except EnvironmentFault as fault:
+            raise _unreadable(fault) from fault
+        with stream:
             sealed = seal(
                 stream, self._box_key(name), context=_context(name), algorithm=Algorithm.AES_256_GCM
             )
-            return self._store.put(self.box(name), sealed)
+            try:
+                return self._store.put(self.box(name), _here(sealed))
+            except BadInput as taken:
+                if taken.code != "object-exists":
+                    raise
+                return 0
 
-    def fetch(self, name: str, objects: ObjectStore) -> int:
-        """The size of the object *name*, stored again in *objects*; raises NotFound, SealBroken."""
+    def fetch(self, name: str, objects: ObjectStore, under: str = "") -> int:
+        """The size of the object *name*, stored in *objects* as that or *under* another name.
+
+        Raises NotFound, SealBroken.
+        """
         with self._store.open(self.box(name)) as stream:
             pieces = open_stream(stream, self._box_key(name), context=_context(name))
-            return objects.put(name, pieces)
+            return objects.put(under or name, pieces)
 
     def verify(self, name: str) -> bytes:
         """The first bytes of the object *name*, all of whose box was read; raises NotFound, SealBroken."""
@@ -58,6 +108,18 @@ class Boxes:
 
     def _box_key(self, name: str) -> bytes:
         return derive(self._key, "box", name.encode())
+
+
+def _here(sealed: Iterator[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+    """*sealed*, with a fault of the home's disk told apart from one of the depot."""
+    try:
+        yield from sealed
+    except EnvironmentFault as fault:
+        raise _unreadable(fault) from fault
+
+
+def _unreadable(fault: EnvironmentFault) -> NotFound:
+    return NotFound(fault.code, fault.what, fault.next_step, **fault.facts)
 
 
 def _context(name: str) -> bytes:

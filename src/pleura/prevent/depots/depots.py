@@ -9,14 +9,15 @@ snapshot made under it along.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+import secrets
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final
 
 import msgspec
 
-from pleura.crypto.container import commitment_of
 from pleura.crypto.fields import open_field, seal_field
 from pleura.crypto.roots.root import by_recovery
 from pleura.domain.custody.places import BucketFacts, BucketPlace, CloudChecklist, FolderPlace, Place
@@ -24,52 +25,31 @@ from pleura.domain.errors import BadInput, NotFound, PleuraError, Refused, SealB
 from pleura.domain.ids import new_id
 from pleura.domain.images import SealedImage
 from pleura.domain.installation import Depot, DepotKind
-from pleura.domain.ports import Clock, ObjectStore, Records, RootFile
+from pleura.domain.ports import Clock, HomeObjects, ObjectStore, Records, RootFile
 from pleura.ledger.ledger import Ledger
 from pleura.prevent.depots.boxes import Boxes
 from pleura.prevent.depots.deletions import delete_noted
+from pleura.prevent.depots.filling import Sending, refuse_clock_behind, sweep, watched
+from pleura.prevent.depots.owner import Owner
+from pleura.prevent.depots.proving import DepotReport, DepotView, Fetched, Synced, prove
 from pleura.prevent.depots.snapshot import (
     HEADS,
-    SNAPSHOTS,
     Head,
     heads_of,
-    new_head,
     newest_head,
+    prune,
     publish,
     read_snapshot,
+    survey,
+    with_key,
     write_snapshot,
 )
 from pleura.prevent.keyring import Keyring
-from pleura.prevent.vault import objects_of
+from pleura.prevent.vault import Vault, every_image, objects_of
 
 _NAME: Final = re.compile(r"[a-z0-9-]{1,40}")
-SNAPSHOTS_KEPT: Final = 14
 TESTED_OBJECTS: Final = 200
 """Boxes that a restore test reads whole; `verify` reads all of them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Synced:
-    """What one backup did."""
-
-    snapshot: str
-    objects: int
-    added: int
-    bytes_added: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class DepotReport:
-    """What a depot holds of what it should."""
-
-    objects: int
-    missing: Sequence[str]
-    damaged: Sequence[str]
-
-    @property
-    def whole(self) -> bool:
-        """Whether everything is there and opens."""
-        return not self.missing and not self.damaged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,11 +57,16 @@ class Depots:
     """The depots of one installation."""
 
     records: Records
-    objects: ObjectStore
+    objects: HomeObjects
+    vault: Vault
     ledger: Ledger
     keyring: Keyring
     root_file: RootFile
     clock: Clock
+    instance: str
+    """A name that no copy of this home has."""
+    lock: Callable[[str], AbstractContextManager[None]]
+    """The right to fill one depot, which raises Refused at once when somebody else has it."""
     connect: Callable[[Place], ObjectStore]
     inspect: Callable[[BucketPlace], BucketFacts]
     rehearse: Callable[[Iterable[memoryview]], AbstractContextManager[Records]]
@@ -90,14 +75,18 @@ class Depots:
     def add(
         self, name: str, kind: DepotKind, place: Place, checklist: CloudChecklist | None, *, actor: str
     ) -> None:
-        """Remember a place as a depot, once it has answered; raises BadInput, EnvironmentFault."""
+        """Remember a place as a depot, once it has answered and is marked as ours.
+
+        Raises BadInput, EnvironmentFault, and Refused where another home has its backups.
+        """
         if not _NAME.fullmatch(name):
             raise BadInput(
                 "bad-depot-name",
                 "the name of a backup or replica is 1 to 40 of a-z, 0-9 and -",
                 "choose a name such as nas or cloud-2",
             )
-        heads_of(self.connect(place))
+        self._refuse_known(name)
+        self._owner.claim(self.connect(place), name)
         depot = Depot(
             name=name,
             kind=kind,
@@ -105,13 +94,6 @@ class Depots:
             checklist=msgspec.json.encode(checklist).decode() if checklist else "",
         )
         with self.records.begin() as unit:
-            if unit.catalogue.depot(name) is not None:
-                raise BadInput(
-                    "depot-exists",
-                    "there is a backup or replica called {depot} already",
-                    "choose another name",
-                    depot=name,
-                )
             unit.catalogue.put_depot(depot)
             form = "folder" if isinstance(place, FolderPlace) else "bucket"
             self.ledger.append(unit.ledger, "depot", actor, depot=name, form=form)
@@ -134,94 +116,117 @@ class Depots:
         clear = open_field(self.keyring.depot_key, depot.sealed_place, _context(name))
         return _read(clear)
 
-    def sync(self, name: str, *, actor: str, advance: Callable[[int], None] = lambda _: None) -> Synced:
+    def adopt(self, name: str, *, actor: str) -> None:
+        """Take a depot over from a copy of this home that it belonged to; raises Refused."""
+        with self.lock(name):
+            store = self.connect(self.place(name))
+            self._refuse_emptied(name, store)
+            self._owner.take(store, name)
+            with self.records.begin() as unit:
+                self.ledger.append(unit.ledger, "depot", actor, depot=name, form="adopted")
+
+    def sync(
+        self,
+        name: str,
+        *,
+        actor: str,
+        advance: Callable[[int], None] = lambda _: None,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> Synced:
         """What was added: every object that the depot lacks, and a snapshot; raises what the place says.
 
         1. What the depot lacks is sent.
         2. The database as it is then is written, under no name yet.
         3. What came in during 1 and 2 is sent: the snapshot may name it, and may name nothing else.
         4. The head makes the snapshot count.
-        A run that is cut is completed by the next one: what is there already is not sent again.
+        A run that is cut is completed by the next one: what is there already is not sent again. An object
+        that is missing here stops nothing; the answer names its image.
         """
         self._refuse_halfway()
-        store = self.connect(self.place(name))
-        self._refuse_emptied(name, store)
-        boxes = Boxes(store, self.keyring.depot_key)
-        present, sizes = boxes.present(), list[int]()
-        head, key = self._new_head(self._send(boxes, present, sizes, advance))
-        write_snapshot(store, head, key, self.records.dump())
-        objects = self._send(boxes, present, sizes, advance)
-        publish(store, head)
-        self._prune(store, head)
-        with self.records.begin() as unit:
-            depot = unit.catalogue.depot(name)
-            if depot is not None:
-                unit.catalogue.put_depot(replace(depot, synced_at=self.clock.now()))
-            self.ledger.append(
-                unit.ledger,
-                "backup",
-                actor,
-                depot=name,
+        refuse_clock_behind(self.records, self.clock)
+        with self.lock(name):
+            store, taken = self._owned(name)
+            sweep(store, self.clock.now())
+            boxes = Boxes(store, self.keyring.depot_key)
+            sending = Sending(self.records, self.objects, boxes, advance, is_stopped)
+            head, key = self._new_head(sending.run(), taken)
+            write_snapshot(store, head, key, watched(self.records.dump(), is_stopped))
+            done = Synced(
                 snapshot=head.snapshot,
-                objects=objects,
-                added=len(sizes),
+                objects=sending.run(),
+                added=len(sending.sizes),
+                bytes_added=sum(sending.sizes),
+                lacking=sorted(sending.lacking),
             )
+            publish(store, head)
+            prune(store, head, self.clock.now())
+            self._record_sync(name, done, actor)
         self._erase(name, actor)
-        return Synced(snapshot=head.snapshot, objects=objects, added=len(sizes), bytes_added=sum(sizes))
-
-    def _send(self, boxes: Boxes, present: set[str], sizes: list[int], advance: Callable[[int], None]) -> int:
-        """The number of objects there are; those whose box is not among *present* are sent and added."""
-        names = list(_objects(self._images()))
-        for name in names:
-            box = boxes.box(name)
-            if box not in present:
-                sizes.append(boxes.put(name, self.objects))
-                present.add(box)
-                advance(sizes[-1])
-        return len(names)
+        return done
 
     def status(self, name: str) -> DepotReport:
         """What the depot lacks, by the names it lists; nothing is read."""
         boxes = Boxes(self.connect(self.place(name)), self.keyring.depot_key)
-        present, expected = boxes.present(), list(_objects(self._images()))
-        missing = [each for each in expected if boxes.box(each) not in present]
-        return DepotReport(objects=len(expected), missing=missing, damaged=[])
+        present, count, missing = boxes.present(), 0, []
+        for sealed in every_image(self.records):
+            for each, _ in objects_of(sealed):
+                count += 1
+                if boxes.box(each) not in present:
+                    missing.append(each)
+        return DepotReport(objects=count, missing=missing, damaged=[])
 
     def verify(self, name: str) -> DepotReport:
         """Which boxes of all images are there and open to the object of the catalogue; all bytes are read."""
         boxes = Boxes(self.connect(self.place(name)), self.keyring.depot_key)
-        return self._verify(boxes, self._images())
+        return prove(boxes, every_image(self.records))
 
-    def test(self, name: str, *, actor: str) -> DepotReport:
+    def test(self, name: str, *, actor: str, is_stopped: Callable[[], bool] = lambda: False) -> DepotReport:
         """What was found when the newest snapshot was restored into a throw-away database; it is recorded.
 
         Raises what was found to be wrong with the snapshot, after recording that too.
         """
-        store = self.connect(self.place(name))
+        store, _ = self._owned(name)
         try:
             head = newest_head(store)
-            report = self._rehearsed(store, head)
+            report = self._rehearsed(store, head, is_stopped)
         except PleuraError as fault:
-            self._record_test(name, fault.code, actor)
+            if not is_stopped():
+                self._record_test(name, fault.code, actor)
             raise
         self._record_test(name, "" if report.whole else "objects-missing", actor, head.snapshot)
         return report
 
-    def fetch(self, name: str, subject: str = "", *, actor: str) -> int:
-        """The number of objects of *subject* (empty for everything) that were missing here and came back."""
+    def fetch(self, name: str, subject: str = "", *, actor: str) -> Fetched:
+        """What came back: each object of *subject* (empty for everything) that is missing or broken here.
+
+        Every byte here is read. A sound object takes the place of a broken one, whose bytes are set aside.
+        """
         boxes = Boxes(self.connect(self.place(name)), self.keyring.depot_key)
-        wanted = [
-            sealed
-            for sealed in self._images()
-            if subject in {"", sealed.image.id, sealed.image.study, sealed.image.patient}
-        ]
-        present = set(self.objects.names())
-        missing = [each for each in _objects(wanted) if each not in present]
-        for each in missing:
-            boxes.fetch(each, self.objects)
+        count, lacking = 0, []
+        for sealed in every_image(self.records):
+            if subject not in {"", sealed.image.id, sealed.image.study, sealed.image.patient}:
+                continue
+            for each in self.vault.broken(sealed):
+                if self._bring_back(boxes, sealed, each):
+                    count += 1
+                else:
+                    lacking.append(sealed.image.id)
         with self.records.begin() as unit:
-            self.ledger.append(unit.ledger, "fetch", actor, depot=name, objects=len(missing))
-        return len(missing)
+            self.ledger.append(unit.ledger, "fetch", actor, depot=name, objects=count)
+        return Fetched(objects=count, lacking=list(dict.fromkeys(lacking)))
+
+    def _bring_back(self, boxes: Boxes, sealed: SealedImage, name: str) -> bool:
+        """Whether the depot had the object as the catalogue has it, so that it is here again."""
+        unproven = f"{sealed.image.id}/{secrets.token_hex(8)}"
+        try:
+            boxes.fetch(name, self.objects, unproven)
+            with self.objects.open(unproven) as stream:
+                self.vault.prove(sealed, name, stream, whole=True)
+        except (NotFound, SealBroken):
+            self.objects.delete(unproven)
+            return False
+        self.objects.replace(name, unproven)
+        return True
 
     def erase(self, *, actor: str) -> dict[str, str]:
         """For every depot that should not have what was erased here: ``erased`` now, or why not yet."""
@@ -234,7 +239,7 @@ class Depots:
     def _erase(self, name: str, actor: str) -> str:
         return delete_noted(
             name,
-            lambda: self.connect(self.place(name)),
+            lambda: self._owned(name)[0],
             self.keyring.depot_key,
             self.records,
             self.ledger,
@@ -251,9 +256,39 @@ class Depots:
         except PleuraError:
             return BucketFacts()
 
+    def view(self, name: str) -> DepotView:
+        """What can be seen of a depot that is ours; raises Refused, and what the place says."""
+        store, _ = self._owned(name)
+        found, root = survey(store), self.keyring.root
+        newest = found.heads[-1] if found.heads else None
+        sheet = (root.epoch, by_recovery(self.root_file.read()))
+        opens = newest is not None and (newest.epoch, newest.by_recovery) == sheet
+        return DepotView(heads=found.heads, unreadable=found.unreadable, opens=opens)
+
     def snapshots(self, name: str) -> list[Head]:
-        """The heads of all snapshots in a depot, oldest first."""
+        """The readable heads of all snapshots in a depot, oldest first, whosever it is."""
         return heads_of(self.connect(self.place(name)))
+
+    @property
+    def _owner(self) -> Owner:
+        return Owner(keyring=self.keyring, instance=self.instance)
+
+    def _owned(self, name: str) -> tuple[ObjectStore, int]:
+        """The store of a depot that is ours, and how many homes have filled it; raises Refused."""
+        store = self.connect(self.place(name))
+        self._refuse_emptied(name, store)
+        return store, self._owner.prove(store, name)
+
+    def _refuse_known(self, name: str) -> None:
+        with self.records.begin() as unit:
+            known = unit.catalogue.depot(name)
+        if known is not None:
+            raise BadInput(
+                "depot-exists",
+                "there is a backup or replica called {depot} already",
+                "choose another name",
+                depot=name,
+            )
 
     def _find(self, name: str) -> Depot:
         with self.records.read() as unit:
@@ -278,7 +313,7 @@ class Depots:
 
     def _refuse_emptied(self, name: str, store: ObjectStore) -> None:
         """A mount point without its disk is an empty folder, and would be filled again."""
-        if self._find(name).synced_at is not None and not heads_of(store):
+        if self._find(name).synced_at is not None and not next(store.names(HEADS), ""):
             raise Refused(
                 "depot-emptied",
                 "the place of {depot} is empty, though it was filled before",
@@ -286,59 +321,54 @@ class Depots:
                 depot=name,
             )
 
-    def _images(self) -> list[SealedImage]:
-        with self.records.read() as unit:
-            return list(unit.catalogue.images())
-
-    def _new_head(self, objects: int) -> tuple[Head, bytes]:
+    def _new_head(self, objects: int, taken: int) -> tuple[Head, bytes]:
         root = self.keyring.root
-        return new_head(
+        with self.records.begin() as unit:
+            last = unit.ledger.last()
+        head = Head(
+            format="pleura-depot-2",
             snapshot=new_id("snapshot"),
             made_at=self.clock.now().isoformat(),
             epoch=root.epoch,
             objects=objects,
+            entries=last.index + 1 if last else 1,
+            taken=taken,
             by_recovery=by_recovery(self.root_file.read()),
-            root_key=root.key(root.epoch),
+            key=b"",
         )
+        return with_key(head, root.key(root.epoch))
 
-    def _prune(self, store: ObjectStore, newest: Head) -> None:
-        """Remove snapshots that no root opens any more, those beyond the number kept, and unfinished ones."""
-        heads = heads_of(store)
-        kept = {head.snapshot for head in heads if head.epoch >= newest.epoch}
-        kept -= {head.snapshot for head in heads[:-SNAPSHOTS_KEPT]}
-        for name in list(store.names()):
-            if name.startswith((HEADS, SNAPSHOTS)) and name.partition("/")[2] not in kept:
-                store.delete(name)
-
-    def _verify(self, boxes: Boxes, images: Sequence[SealedImage]) -> DepotReport:
-        count, missing, damaged = 0, [], []
-        for sealed in images:
-            for name, commitment in objects_of(sealed):
-                count += 1
-                try:
-                    header = boxes.verify(name)
-                except NotFound:
-                    missing.append(name)
-                except SealBroken:
-                    damaged.append(name)
-                else:
-                    if commitment and commitment_of(header) != commitment:
-                        damaged.append(name)
-        return DepotReport(objects=count, missing=missing, damaged=damaged)
-
-    def _rehearsed(self, store: ObjectStore, head: Head) -> DepotReport:
-        pieces = read_snapshot(store, head, self._root_key(head))
-        with self.rehearse(pieces) as records, records.read() as unit:
-            self.ledger.verify(unit.ledger, self.keyring.signer.public)
-            images = list(unit.catalogue.images())
-        # Spread over the whole, so that a depot that rots at one end is noticed.
-        step = max(1, len(images) // TESTED_OBJECTS)
-        return self._verify(Boxes(store, self.keyring.depot_key), images[::step])
+    def _rehearsed(self, store: ObjectStore, head: Head, is_stopped: Callable[[], bool]) -> DepotReport:
+        pieces = watched(read_snapshot(store, head, self._root_key(head)), is_stopped)
+        with self.rehearse(pieces) as records:
+            with records.read() as unit:
+                self.ledger.verify(unit.ledger, self.keyring.signer.public)
+                count = unit.catalogue.image_count()
+            # Spread over the whole, so that a depot that rots at one end is noticed.
+            some = islice(every_image(records), 0, None, max(1, count // TESTED_OBJECTS))
+            return prove(Boxes(store, self.keyring.depot_key), some, is_stopped)
 
     def _root_key(self, head: Head) -> bytes:
         if head.epoch not in self.keyring.root.epochs:
             raise SealBroken
         return self.keyring.root.key(head.epoch)
+
+    def _record_sync(self, name: str, done: Synced, actor: str) -> None:
+        facts = {"lacking": len(done.lacking)} if done.lacking else {}
+        with self.records.begin() as unit:
+            depot = unit.catalogue.depot(name)
+            if depot is not None:
+                unit.catalogue.put_depot(replace(depot, synced_at=self.clock.now()))
+            self.ledger.append(
+                unit.ledger,
+                "backup",
+                actor,
+                depot=name,
+                snapshot=done.snapshot,
+                objects=done.objects,
+                added=done.added,
+                **facts,
+            )
 
     def _record_test(self, name: str, result: str, actor: str, snapshot: str = "") -> None:
         facts = {"snapshot": snapshot} if snapshot else {}
@@ -349,10 +379,6 @@ class Depots:
             self.ledger.append(
                 unit.ledger, "restore-test", actor, depot=name, result=result or "passed", **facts
             )
-
-
-def _objects(images: Iterable[SealedImage]) -> Iterable[str]:
-    return (name for sealed in images for name, _ in objects_of(sealed))
 
 
 def _read(clear: bytes) -> Place:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
+from pleura.crypto.container import HEADER_BYTES, commitment_of
 from pleura.crypto.roots.root import Root, open_by_recovery
 from pleura.domain.errors import NotFound, SealBroken
 from pleura.domain.images import SealedImage
@@ -23,13 +24,30 @@ def open_newest(
 
 
 def fetch_objects(
-    boxes: Boxes, images: Sequence[SealedImage], objects: ObjectStore, advance: Callable[[int], None]
+    boxes: Boxes, images: Iterable[SealedImage], objects: ObjectStore, advance: Callable[[int], None]
 ) -> list[str]:
-    """Names of the objects that the depot lacks or holds damaged; all others are in *objects* then."""
+    """Names of the objects that the depot lacks or holds damaged; all others are in *objects* then.
+
+    What a restore that was cut has brought is not fetched again.
+    """
     lacking = []
-    for name in (name for sealed in images for name, _ in objects_of(sealed)):
+    for name, commitment in (each for sealed in images for each in objects_of(sealed)):
+        if _is_here(name, commitment, objects):
+            continue
         try:
             advance(boxes.fetch(name, objects))
         except (NotFound, SealBroken):
             lacking.append(name)
     return lacking
+
+
+def _is_here(name: str, commitment: bytes, objects: ObjectStore) -> bool:
+    """Whether *objects* has that very sealing of the object; another one is removed."""
+    try:
+        with objects.open(name) as stream:
+            same = commitment_of(stream.read(HEADER_BYTES)) == commitment
+    except NotFound:
+        return False
+    if not same:
+        objects.delete(name)
+    return same

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -11,23 +14,31 @@ import msgspec
 from pleura.crypto.container import open_stream, seal
 from pleura.crypto.engines import Algorithm
 from pleura.crypto.keys import new_key, unwrap, wrap
-from pleura.domain.errors import BadInput, NotFound
+from pleura.domain.errors import NotFound, PleuraError
 from pleura.domain.ports import ObjectStore
 
 HEADS: Final = "heads/"
 SNAPSHOTS: Final = "snapshots/"
+SNAPSHOTS_KEPT: Final = 14
+OLDEST_REST: Final = timedelta(days=1)
+"""What was begun longer ago, and not finished, was cut."""
 _MOST_HEAD: Final = 64 * 1024
+_OURS: Final = re.compile(f"({HEADS}|{SNAPSHOTS})(snp-[0-9a-z]{{12}})")
 
 
 class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What lies in the clear beside a snapshot: useless without the root or the recovery code."""
 
-    format: Literal["pleura-depot-1"]
+    format: Literal["pleura-depot-2"]
     snapshot: str
     made_at: str
     """ISO 8601, UTC."""
     epoch: Annotated[int, msgspec.Meta(ge=1)]
     objects: Annotated[int, msgspec.Meta(ge=0)]
+    entries: Annotated[int, msgspec.Meta(ge=1)]
+    """The size of the ledger when the snapshot was begun; it only grows, whatever the clock says."""
+    taken: Annotated[int, msgspec.Meta(ge=1)]
+    """How many homes had filled the depot by then."""
     by_recovery: bytes
     """The root of the epoch, wrapped by the recovery code."""
     key: bytes
@@ -36,7 +47,23 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def context(self) -> bytes:
         """What the snapshot is bound to: a changed head opens nothing."""
-        return f"{SNAPSHOTS}{self.snapshot}/{self.made_at}/{self.epoch}/{self.objects}".encode()
+        facts = (self.snapshot, self.made_at, self.epoch, self.objects, self.entries, self.taken)
+        return (SNAPSHOTS + "/".join(str(fact) for fact in facts)).encode()
+
+    @property
+    def order(self) -> tuple[int, int, int, str]:
+        """What is newer is greater; a clock that was set back decides nothing."""
+        return self.taken, self.epoch, self.entries, self.made_at
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heads:
+    """The heads in a depot."""
+
+    heads: list[Head]
+    """Oldest first."""
+    unreadable: list[str]
+    """Names of what lies among the heads and is damaged or none of ours."""
 
 
 def write_snapshot(store: ObjectStore, head: Head, key: bytes, pieces: Iterable[bytes]) -> None:
@@ -57,27 +84,27 @@ def read_snapshot(store: ObjectStore, head: Head, root_key: bytes) -> Iterator[m
         yield from open_stream(stream, unwrap(root_key, head.key), context=head.context)
 
 
-def new_head(
-    *, snapshot: str, made_at: str, epoch: int, objects: int, by_recovery: bytes, root_key: bytes
-) -> tuple[Head, bytes]:
-    """A head, and the key of its snapshot."""
+def with_key(head: Head, root_key: bytes) -> tuple[Head, bytes]:
+    """*head* with a fresh key for its snapshot, wrapped by the root, and that key."""
     key = new_key()
-    head = Head(
-        format="pleura-depot-1",
-        snapshot=snapshot,
-        made_at=made_at,
-        epoch=epoch,
-        objects=objects,
-        by_recovery=by_recovery,
-        key=wrap(root_key, key),
-    )
-    return head, key
+    return msgspec.structs.replace(head, key=wrap(root_key, key)), key
+
+
+def survey(store: ObjectStore) -> Heads:
+    """All heads in *store*; one that cannot be read hides none of the others."""
+    heads, unreadable = list[Head](), list[str]()
+    for name in list(store.names(HEADS)):
+        head = _read_head(store, name)
+        if head is None:
+            unreadable.append(name)
+        else:
+            heads.append(head)
+    return Heads(heads=sorted(heads, key=lambda head: head.order), unreadable=sorted(unreadable))
 
 
 def heads_of(store: ObjectStore) -> list[Head]:
-    """All heads in *store*, oldest first; raises BadInput for one that is not ours."""
-    names = [name for name in store.names() if name.startswith(HEADS)]
-    return sorted((_read_head(store, name) for name in names), key=lambda head: head.made_at)
+    """The readable heads in *store*, oldest first."""
+    return survey(store).heads
 
 
 def newest_head(store: ObjectStore, snapshot: str = "") -> Head:
@@ -92,21 +119,40 @@ def newest_head(store: ObjectStore, snapshot: str = "") -> Head:
     return found[-1]
 
 
-def _read_head(store: ObjectStore, name: str) -> Head:
-    with store.open(name) as stream:
-        content = stream.read(_MOST_HEAD)
+def prune(store: ObjectStore, newest: Head, now: datetime) -> None:
+    """Remove snapshots that no root opens any more and those beyond the number kept; *newest* stays.
+
+    A snapshot without a head may be one that is being made: it goes when it is older than a day. One whose
+    head cannot be read stays: a person has to look at it.
+    """
+    found = survey(store)
+    living = [head for head in found.heads if head.epoch >= newest.epoch and head != newest]
+    kept = {head.snapshot for head in (*living[-(SNAPSHOTS_KEPT - 1) :], newest)}
+    headed = {head.snapshot for head in found.heads}
+    damaged = {name.removeprefix(HEADS) for name in found.unreadable}
+    for name in [*store.names(HEADS), *store.names(SNAPSHOTS)]:
+        ours = _OURS.fullmatch(name)
+        if ours is None or ours[2] in kept | damaged:
+            continue
+        if ours[2] in headed or store.stored_at(name) < now - OLDEST_REST:
+            store.delete(name)
+
+
+def _read_head(store: ObjectStore, name: str) -> Head | None:
+    """The head of that name; None for one that is damaged or not ours. Raises what the place says."""
+    if not _OURS.fullmatch(name):
+        return None
     try:
-        head = msgspec.json.decode(content, type=Head)
+        with store.open(name) as stream:
+            head = msgspec.json.decode(stream.read(_MOST_HEAD), type=Head)
     except msgspec.MsgspecError:
-        head = None
-    if head is None or f"{HEADS}{head.snapshot}" != name:
-        raise BadInput(
-            "snapshot-head-malformed",
-            "the head {name} of a snapshot is damaged or not one of ours",
-            "remove it if you know why, and make a new backup",
-            name=name,
-        )
-    return head
+        return None
+    except PleuraError as fault:
+        # One file that this user may not read, or that went meanwhile; a silent store is another matter.
+        if fault.code not in {"object-unreadable", "object-unknown"}:
+            raise
+        return None
+    return head if f"{HEADS}{head.snapshot}" == name else None
 
 
 class _Stream(io.RawIOBase):

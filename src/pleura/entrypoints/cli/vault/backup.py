@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +14,12 @@ import typer
 from pleura.bootstrap import House, Source, refuse_occupied, restore_house
 from pleura.crypto.roots.recovery import read_code
 from pleura.domain.custody.places import BucketPlace, FolderPlace, Place
-from pleura.domain.errors import BadInput, NotFound
+from pleura.domain.errors import BadInput, NotFound, PleuraError
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.language import Texts
-from pleura.entrypoints.output import actor, bytes_moved, print_json
+from pleura.entrypoints.output import actor, bytes_moved, print_error, print_json
 from pleura.entrypoints.passphrase import new_secret, read_lines
+from pleura.prevent.depots.snapshot import Head
 from pleura.settings import Settings
 
 app = typer.Typer(help="Back up, test and restore.", no_args_is_help=True)
@@ -44,7 +45,7 @@ def list_backups(*, as_json: AsJson = False) -> None:
     """List backups and replicas with their snapshots."""
     with opened() as (house, say):
         for depot in house.depots.all():
-            heads = house.depots.snapshots(depot.name)
+            heads, unreadable, fault = _seen(house, depot.name)
             facts = {
                 "name": depot.name,
                 "kind": depot.kind,
@@ -55,6 +56,8 @@ def list_backups(*, as_json: AsJson = False) -> None:
                     {"snapshot": head.snapshot, "made_at": head.made_at, "epoch": head.epoch}
                     for head in heads
                 ],
+                "unreadable": list(unreadable),
+                "fault": fault.code if fault else None,
             }
             if as_json:
                 print_json(facts)
@@ -63,6 +66,18 @@ def list_backups(*, as_json: AsJson = False) -> None:
             print(f"{depot.name}  {say(depot.kind)}  {tested}")
             for head in heads:
                 print(f"  {head.snapshot}  {head.made_at[:19]}  {say('root epoch')} {head.epoch}")
+            for name in unreadable:
+                print(f"  {say('damaged, or none of ours: {name}', name=ascii(name)[1:-1])}")
+            if fault:
+                print_error(fault, say)
+
+
+@app.command("adopt")
+def adopt(name: Name) -> None:
+    """Take over a backup or replica from the home that this one was restored from."""
+    with opened() as (house, say):
+        house.depots.adopt(name, actor=actor())
+        print(say("{name} belongs to this home from now on", name=name))
 
 
 @app.command("verify")
@@ -111,13 +126,17 @@ def fetch(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Bring objects back that are missing here."""
+    """Bring back objects that are missing or damaged here; exit code 1 when one is not to be had."""
     with opened() as (house, say):
-        count = house.depots.fetch(name, subject, actor=actor())
+        found = house.depots.fetch(name, subject, actor=actor())
     if as_json:
-        print_json({"name": name, "objects": count})
-        return
-    print(say("{count} objects came back", count=count))
+        print_json({"name": name, **msgspec.to_builtins(found)})
+    else:
+        print(say("{count} objects came back", count=found.objects))
+        for image in found.lacking:
+            print(say("not whole: {image}", image=image))
+    if found.lacking:
+        raise typer.Exit(1)
 
 
 @app.command("restore")
@@ -159,26 +178,47 @@ def restore(
         )
         for name in found.lacking:
             print(say("missing in the backup: {name}", name=name))
+        print(
+            say(
+                "its backups still belong to the home before it; take them over with pleura backup adopt NAME"
+            )
+        )
     if found.lacking:
         raise typer.Exit(1)
 
 
 def sync(house: House, name: str, say: Texts, *, as_json: bool) -> None:
-    """Add to a depot what it lacks and say so."""
+    """Add to a depot what it lacks and say so; exit code 1 when an image is not whole in it."""
     with bytes_moved(say("copying")) as advance:
         done = house.depots.sync(name, actor=actor(), advance=advance)
     if as_json:
         print_json({"name": name, **msgspec.to_builtins(done)})
-        return
-    print(
-        say(
-            "{name}: snapshot {snapshot}, {objects} objects, {added} of them new",
-            name=name,
-            snapshot=done.snapshot,
-            objects=done.objects,
-            added=done.added,
+    else:
+        print(
+            say(
+                "{name}: snapshot {snapshot}, {objects} objects, {added} of them new",
+                name=name,
+                snapshot=done.snapshot,
+                objects=done.objects,
+                added=done.added,
+            )
         )
-    )
+        for image in done.lacking:
+            print(say("not whole: {image}", image=image))
+    if done.lacking:
+        raise typer.Exit(1)
+
+
+def _seen(house: House, name: str) -> tuple[Sequence[Head], Sequence[str], PleuraError | None]:
+    """The readable heads, what else lies there, and what keeps the depot from being filled."""
+    try:
+        view = house.depots.view(name)
+    except PleuraError as fault:
+        try:
+            return house.depots.snapshots(name), (), fault
+        except PleuraError as unreachable:
+            return (), (), unreachable
+    return view.heads, view.unreadable, None
 
 
 def read_bucket(file: Path) -> BucketPlace:

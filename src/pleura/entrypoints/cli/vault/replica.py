@@ -11,7 +11,7 @@ import typer
 
 from pleura.domain.custody.places import CloudChecklist
 from pleura.domain.errors import BadInput
-from pleura.entrypoints.cli.vault.backup import AsJson, Name, fetch, read_bucket, sync, verify
+from pleura.entrypoints.cli.vault.backup import AsJson, Name, adopt, fetch, read_bucket, sync, verify
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.output import actor, print_json
@@ -19,6 +19,7 @@ from pleura.entrypoints.output import actor, print_json
 app = typer.Typer(help="Keep a replica in a cloud store, which never holds a key.", no_args_is_help=True)
 app.command("verify")(verify)
 app.command("fetch")(fetch)
+app.command("adopt")(adopt)
 
 ChecklistFile = Annotated[
     Path | None, typer.Option("--checklist", help="JSON file with the answers; else they are asked for.")

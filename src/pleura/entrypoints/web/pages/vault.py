@@ -11,6 +11,8 @@ from litestar.response import Template
 from pleura.domain.errors import PleuraError
 from pleura.entrypoints.web.view import AnyRequest, desk, page, signed_in, texts
 
+_SHOWN: Final = 3
+
 
 @get("/vault", sync_to_thread=True)
 def show_vault(request: AnyRequest) -> Template:
@@ -33,6 +35,9 @@ def sync_depot(request: AnyRequest, name: FromPath[str]) -> Template:
         objects=done.objects,
         added=done.added,
     )
+    if done.lacking:
+        what = say("not whole: {image}", image=" ".join(done.lacking[:_SHOWN]))
+        return _page(request, done=words, problem=(what, say("see the checks below for the repair")))
     return _page(request, done=words)
 
 

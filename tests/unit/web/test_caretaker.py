@@ -1,0 +1,105 @@
+"""The caretaker outlives whatever goes wrong, and ends when it is told to."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field
+from typing import cast
+
+import pytest
+from tests.fakes.clock import FakeClock
+
+from pleura.bootstrap import House
+from pleura.domain.installation import Depot
+from pleura.entrypoints.web import caretaker
+from pleura.entrypoints.web.caretaker import Caretaker, look_after
+
+NAMES = ("one", "two")
+
+
+@dataclass
+class Depots:
+    """Two depots that wait for everything; what is asked of them is kept."""
+
+    asked: list[str] = field(default_factory=list)
+    begun: threading.Event = field(default_factory=threading.Event)
+    waits: bool = False
+
+    def all(self) -> list[Depot]:
+        return [Depot(name=name, kind="backup", sealed_place=b"", checklist="") for name in NAMES]
+
+    def sync(self, name: str, *, actor: str, is_stopped: object) -> None:
+        assert callable(is_stopped)
+        self.asked.append(f"sync {name} by {actor}")
+        self.begun.set()
+        while self.waits and not is_stopped():
+            threading.Event().wait(0.01)
+        if name == "one":
+            raise ValueError("Wang^Xiaodong")
+
+    def test(self, name: str, *, actor: str, is_stopped: object) -> None:
+        self.asked.append(f"test {name} by {actor}")
+
+
+@dataclass
+class Sketcher:
+    """A sketcher that fails in a way nobody thought of."""
+
+    tried: int = 0
+
+    def catch_up(self, *, is_stopped: object) -> None:
+        self.tried += 1
+        raise RuntimeError("Wang^Xiaodong")
+
+
+@dataclass
+class LittleHouse:
+    """As much of a house as the caretaker walks through."""
+
+    depots: Depots = field(default_factory=Depots)
+    sketcher: Sketcher = field(default_factory=Sketcher)
+    clock: FakeClock = field(default_factory=FakeClock)
+
+
+def test_a_fault_that_nobody_thought_of_is_logged_without_its_words_and_work_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    house = LittleHouse()
+
+    with caplog.at_level(logging.WARNING, "pleura.caretaker"):
+        look_after(cast("House", house))
+
+    assert house.depots.asked == [
+        "sync one by caretaker",
+        "test one by caretaker",
+        "sync two by caretaker",
+        "test two by caretaker",
+    ]
+    assert "sync of one: ValueError in" in caplog.text
+    assert "Wang" not in caplog.text
+
+
+def test_the_thread_outlives_any_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caretaker, "_SKETCH_SECONDS", 0.01)
+    house = LittleHouse()
+    keeper = Caretaker(cast("House", house))
+    keeper.start()
+
+    while house.sketcher.tried < 3:
+        assert keeper._thread.is_alive()
+        threading.Event().wait(0.01)
+
+    keeper.stop()
+    assert not keeper._thread.is_alive()
+
+
+def test_a_backup_that_runs_ends_when_the_server_does() -> None:
+    house = LittleHouse(depots=Depots(waits=True))
+    keeper = Caretaker(cast("House", house))
+    keeper.start()
+    assert house.depots.begun.wait(10)
+
+    keeper.stop()
+
+    assert house.depots.asked == ["sync one by caretaker"]
