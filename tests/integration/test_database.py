@@ -388,6 +388,10 @@ def test_a_page_of_images_is_newest_first_and_goes_on_where_the_last_ended(eithe
         assert [found.id for found in page(3, "img-5", None)] == names[3:6]
         assert [found.id for found in page(3, "img-1", None)] == []
         assert [found.id for found in page(9, None, "pat-2")] == ["img-6", "img-3"]
+        sealed = unit.catalogue.sealed_page
+        assert [found.image.id for found in sealed("", 3)] == ["img-1", "img-2", "img-3"]
+        assert [found.image.id for found in sealed("img-5", 9)] == ["img-6", "img-7"]
+        assert sealed("img-7", 9) == []
         assert [found.id for found in page(9, "img-6", "pat-2")] == ["img-3"]
         assert unit.catalogue.image_count() == 7
 

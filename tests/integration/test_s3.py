@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -78,6 +79,33 @@ def test_a_reused_buffer_is_copied_before_it_changes(place: BucketPlace) -> None
 
     with S3Objects(place).open("big") as stream:
         assert stream.read() == b"".join(bytes([number]) * 100_000 for number in range(200))
+
+
+def test_names_of_one_folder_are_listed_with_the_time_they_were_stored(place: BucketPlace) -> None:
+    store = S3Objects(place)
+    for name in ("heads/one", "objects/two", "owner"):
+        store.put(name, [b"x"])
+
+    assert sorted(store.names()) == ["heads/one", "objects/two", "owner"]
+    assert list(store.names("heads/")) == ["heads/one"]
+    assert abs(store.stored_at("owner") - datetime.now(UTC)) < timedelta(minutes=5)
+    with pytest.raises(NotFound):
+        store.stored_at("gone")
+
+
+def test_an_upload_that_was_cut_long_ago_is_given_up_and_a_stranger_s_is_not(
+    gateway: Gateway, place: BucketPlace
+) -> None:
+    client = gateway.client()
+    for key in ("ward/9/objects/cut", "ward/10/objects/of-somebody-else"):
+        client.create_multipart_upload(Bucket=place.bucket, Key=key)
+    now = datetime.now(UTC)
+
+    assert S3Objects(place).sweep("objects/", now - timedelta(days=1)) == 0
+    assert S3Objects(place).sweep("objects/", now + timedelta(days=1)) == 1
+
+    left = client.list_multipart_uploads(Bucket=place.bucket)["Uploads"]
+    assert [each["Key"] for each in left] == ["ward/10/objects/of-somebody-else"]
 
 
 @pytest.mark.parametrize("size", [10, 12 << 20])
@@ -320,9 +348,10 @@ def test_a_bucket_whose_versioning_was_suspended_still_keeps_versions(
 def test_settings_for_other_tools_do_not_stop_the_questions(
     place: BucketPlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    told = S3Objects(place).bucket_facts()
     monkeypatch.setenv("AWS_PROFILE", "nobody")
 
-    assert S3Objects(place).bucket_facts() == BucketFacts(tls=False)
+    assert S3Objects(place).bucket_facts() == told != BucketFacts(tls=False)
 
 
 # The whole way, at the terminal
@@ -409,6 +438,7 @@ def test_a_lost_home_comes_back_from_the_cloud_and_what_is_erased_goes_from_it(
     shutil.rmtree(person.home / "objects" / images[0])
     (fetched,) = person.lines("replica", "fetch", "cloud", images[0])
     assert fetched["objects"] == 2
+    assert person.types("replica", "adopt", "cloud").returncode == 0
     (erased,) = person.lines("erase", images[0], "--yes")
     assert erased["depots"] == {"cloud": "erased"}
     left = keys_of_boxes(gateway, place)
