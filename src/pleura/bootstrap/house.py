@@ -40,7 +40,7 @@ from pleura.prevent.custody.erasure import Erasure
 from pleura.prevent.custody.keys import Keys
 from pleura.prevent.custody.rules import Rules
 from pleura.prevent.depots.depots import Depots
-from pleura.prevent.doctor import Doctor
+from pleura.prevent.health.doctor import Doctor
 from pleura.prevent.keyring import Keyring, load_keyring
 from pleura.prevent.people.accounts import Accounts
 from pleura.prevent.sketcher import Sketcher

@@ -14,7 +14,7 @@ from tests.fakes.objects import FakeObjects
 
 from pleura.domain.custody.places import BucketFacts, BucketPlace, CloudChecklist
 from pleura.domain.errors import EnvironmentFault
-from pleura.prevent.doctor import LEAST_FREE, Check
+from pleura.prevent.health.doctor import LEAST_FREE, Check
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_a_certificate_that_runs_out_is_warned_of(house: FakeHouse) -> None:
 
 @pytest.mark.parametrize("act", ["rotate", "reissue"])
 def test_backups_that_the_sheet_in_force_does_not_open_are_none(house: FakeHouse, act: str) -> None:
-    getattr(house.keys, act)(actor="test")
+    getattr(house.keys, act)(actor="test", keep=house.keep)
 
     found = wrong(house)
 

@@ -480,7 +480,7 @@ def test_a_first_backup_that_was_cut_and_put_away_is_not_taken_for_an_empty_plac
     (place,) = house.places
     house.places[place] = FakeObjects()
 
-    assert house.erasure.erase(gone, actor="test", keep=house.keep).depots == {"nas": "depot-emptied"}
+    assert house.erasure.erase(gone, actor="test", keep=house.keep).depots == {"nas": "depot-unmarked"}
     house.places[place] = nas
 
     assert house.depots.erase(actor="test") == {"nas": "erased"}

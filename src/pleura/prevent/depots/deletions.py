@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from pleura.domain.errors import PleuraError
 from pleura.domain.ports import ObjectStore, Records
 from pleura.ledger.ledger import Ledger
-from pleura.prevent.depots.boxes import BOXES, Boxes
-from pleura.prevent.depots.snapshot import HEADS
+from pleura.prevent.depots.boxes import Boxes
 
 ERASED: Final = "erased"
-_EMPTIED: Final = "depot-emptied"
 
 
 def delete_noted(
@@ -24,13 +22,20 @@ def delete_noted(
     *,
     actor: str,
 ) -> str:
-    """``erased`` once nothing is noted for *depot* any more, else the code of what is in the way."""
+    """``erased`` once nothing is noted for *depot* any more, else the code of what is in the way.
+
+    *connect* refuses a place that is not marked as ours: in the empty folder of a disk that is not mounted
+    every box seems to be gone already.
+    """
     with records.begin() as unit:
         names = unit.catalogue.deletions(depot)
     if not names:
         return ERASED
+    result = ERASED
     try:
-        result = _delete(names, connect(), depot_key)
+        boxes = Boxes(connect(), depot_key)
+        for name in names:
+            boxes.delete(name)
     except PleuraError as fault:
         result = fault.code
     with records.begin() as unit:
@@ -38,13 +43,3 @@ def delete_noted(
             unit.catalogue.drop_deletions(depot, names)
         ledger.append(unit.ledger, "depot-erase", actor, depot=depot, result=result)
     return result
-
-
-def _delete(names: Sequence[str], store: ObjectStore, depot_key: bytes) -> str:
-    """A mount point without its disk is an empty folder, in which every box seems to be gone already."""
-    if not any(name.startswith((HEADS, BOXES)) for name in store.names()):
-        return _EMPTIED
-    boxes = Boxes(store, depot_key)
-    for name in names:
-        boxes.delete(name)
-    return ERASED
