@@ -27,6 +27,7 @@ from pleura.prevent.custody.keys import Keys
 from pleura.prevent.custody.rules import Rules
 from pleura.prevent.depots.depots import Depots
 from pleura.prevent.health.doctor import Doctor
+from pleura.prevent.health.inventory import Inventory
 from pleura.prevent.keyring import Keyring, found_keyring, load_keyring
 from pleura.prevent.people.accounts import Accounts
 from pleura.prevent.sketcher import Sketcher
@@ -146,6 +147,9 @@ class FakeHouse:
             objects=self.objects,
             vault=self.vault,
             sketcher=self.sketcher,
+            inventory=Inventory(
+                records=self.records, vault=self.vault, copies=self.copies, keyring=self.keyring
+            ),
             ledger=self.ledger,
             keyring=self.keyring,
             clock=self.clock,

@@ -16,6 +16,9 @@ class FakeMachine:
     chinese: Path | None = Path("/usr/share/fonts/chinese.ttc")
     chromium: str | None = "/usr/bin/chromium"
 
+    def home(self) -> Path:
+        return Path("/home/pleura")
+
     def free_bytes(self) -> int:
         return self.free
 

@@ -24,6 +24,10 @@ class Machine:
     def __init__(self, home: Home) -> None:
         self._home = home
 
+    def home(self) -> Path:
+        """The folder of the home."""
+        return self._home.path
+
     def free_bytes(self) -> int:
         """Bytes that this user may still write on the disk of the home."""
         return shutil.disk_usage(self._home.path).free

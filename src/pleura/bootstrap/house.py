@@ -41,6 +41,7 @@ from pleura.prevent.custody.keys import Keys
 from pleura.prevent.custody.rules import Rules
 from pleura.prevent.depots.depots import Depots
 from pleura.prevent.health.doctor import Doctor
+from pleura.prevent.health.inventory import Inventory
 from pleura.prevent.keyring import Keyring, load_keyring
 from pleura.prevent.people.accounts import Accounts
 from pleura.prevent.sketcher import Sketcher
@@ -224,6 +225,7 @@ def _wire(
             objects=objects,
             vault=vault,
             sketcher=sketcher,
+            inventory=Inventory(records=records, vault=vault, copies=copies, keyring=keyring),
             ledger=ledger,
             keyring=keyring,
             clock=clock,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -78,6 +79,39 @@ def test_orphans_are_found_and_only_they_are_swept(house: FakeHouse) -> None:
 
     assert wrong(house, deep=True) == {}
     assert house.kinds()[-1] == "repair"
+
+
+def test_an_object_whose_row_was_lost_is_no_orphan_to_be_swept(house: FakeHouse) -> None:
+    """It may be all that is left of an image that was answered as stored."""
+    image = house.vault.images()[0].id
+    objects = dict(house.objects.stored)
+    del house.records.state.catalogue.sealed_images[image]
+
+    found = wrong(house)
+    assert list(found) == ["rows", "orphans"]
+    assert (found["rows"].facts["some"], "backup restore" in found["rows"].fix) == (image, True)
+    assert house.doctor.repair(actor="test") == (0, 0)
+
+    assert house.objects.stored == objects
+
+
+def test_a_row_that_was_changed_is_found(house: FakeHouse) -> None:
+    image = house.vault.images()[1].id
+    rows = house.records.state.catalogue.sealed_images
+    rows[image] = replace(rows[image], image=replace(rows[image].image, modality="CT"))
+
+    assert list(wrong(house)) == ["rows"]
+
+
+def test_a_clock_that_was_set_back_and_forth_is_told_of(house: FakeHouse, tmp_path: Path) -> None:
+    house.clock.advance(-timedelta(days=365).total_seconds())
+    house.rules.set("custody", "personal", actor="test")
+    assert "timedatectl" in wrong(house)["clock"].fix
+
+    house.clock.advance(timedelta(days=366).total_seconds())
+
+    (clock,) = [check for check in house.doctor.examine() if check.name == "clock"]
+    assert (clock.ok, clock.facts) == (True, {"count": 1})
 
 
 def test_a_clock_that_was_set_back_a_year_is_found(house: FakeHouse) -> None:

@@ -17,8 +17,9 @@ from pleura.domain.errors import EnvironmentFault, NotFound, PleuraError, SealBr
 from pleura.domain.installation import Depot
 from pleura.domain.ports import Catalogue, Clock, Machine, ObjectStore, Records
 from pleura.ledger.ledger import Ledger
-from pleura.prevent.depots.filling import refuse_clock_behind
+from pleura.ledger.verification import LedgerReport
 from pleura.prevent.depots.proving import DepotView
+from pleura.prevent.health.inventory import Inventory
 from pleura.prevent.keyring import Keyring
 from pleura.prevent.sketcher import Sketcher
 from pleura.prevent.vault import Vault, every_image, objects_of
@@ -26,6 +27,7 @@ from pleura.prevent.vault import Vault, every_image, objects_of
 LEAST_FREE: Final = 1 << 30
 OLDEST_BACKUP: Final = timedelta(days=7)
 OLDEST_TEST: Final = timedelta(days=31)
+_CLOCK_SLACK: Final = timedelta(minutes=1)
 _SHOWN: Final = 3
 _PAGE: Final = 500
 
@@ -49,6 +51,7 @@ class Doctor:
     objects: ObjectStore
     vault: Vault
     sketcher: Sketcher
+    inventory: Inventory
     ledger: Ledger
     keyring: Keyring
     clock: Clock
@@ -63,6 +66,7 @@ class Doctor:
 
         A disk or a database that fails in the middle of a check makes that one fail, and no other.
         """
+        report = functools.cache(self._report)
         checks: dict[str, Callable[[], Check]] = {
             "home": self._home,
             "space": self._space,
@@ -70,8 +74,9 @@ class Doctor:
             "keys": self._rotation,
             "erasures": self._erasures,
             "database": self._database,
-            "ledger": self._ledger,
-            "clock": self._clock,
+            "ledger": lambda: _ledger(report()),
+            "clock": lambda: self._clock(report()),
+            "rows": self._rows,
             "objects": functools.partial(self._objects, deep=deep),
             "orphans": self._orphans,
             "sketches": self._sketches,
@@ -87,12 +92,15 @@ class Doctor:
             yield _failed("backup", fault)
 
     def repair(self, *, actor: str) -> tuple[int, int]:
-        """Numbers of the objects that no row names and of the leftovers, all removed; it is recorded.
+        """Numbers of the objects that nothing explains and of the leftovers, all removed; it is recorded.
 
-        Missing sketches are made. The caller is alone in the home: an import under way has objects that no
-        row names yet.
+        An object whose image the ledger has and no erasure took is no orphan: its row was lost, and it may
+        be all that is left of the image. Missing sketches are made. The caller is alone in the home: an
+        import under way has objects that no row names yet.
         """
-        orphans, leftovers = self.orphans(), len(self.machine.leftovers())
+        lost = set(self.inventory.lost())
+        orphans = [name for name in self.orphans() if name.partition("/")[0] not in lost]
+        leftovers = len(self.machine.leftovers())
         self.machine.sweep()
         for name in orphans:
             self.objects.delete(name)
@@ -105,14 +113,19 @@ class Doctor:
         """Names of stored objects that no row of the catalogue names."""
         found, names = list[str](), self.objects.names()
         while some := list(itertools.islice(names, _PAGE)):
-            with self.records.begin() as unit:
+            with self.records.read() as unit:
                 found += [name for name in some if not _is_listed(name, unit.catalogue)]
         return sorted(found)
 
     def _home(self) -> Check:
         if self.machine.is_private():
             return _well("home", "only its owner can read the home")
-        return _ill("home", "other users of this machine can read the home", "chmod 700 PLEURA_HOME")
+        return _ill(
+            "home",
+            "other users of this machine can read the home",
+            "chmod 700 {home}",
+            home=str(self.machine.home()),
+        )
 
     def _space(self) -> Check:
         free = self.machine.free_bytes()
@@ -138,7 +151,7 @@ class Doctor:
         epochs = self.keyring.root.epochs
         if len(epochs) == 1:
             return _well("keys", "root epoch {epoch}", epoch=epochs[0])
-        return _ill("keys", "a rotation of the root key was cut", "pleura key rotate")
+        return _ill("keys", "a rotation of the root key was cut", "pleura key rotate -o recovery.pdf")
 
     def _erasures(self) -> Check:
         with self.records.begin() as unit:
@@ -165,14 +178,40 @@ class Doctor:
             return _well("database", "the database is sound")
         return _ill("database", "the database is damaged", "pleura backup restore, into another home")
 
-    def _ledger(self) -> Check:
-        with self.records.read() as unit:
-            report = self.ledger.verify(unit.ledger, self.keyring.signer.public)
-        return _well("ledger", "{entries} entries verify", entries=report.entries)
-
-    def _clock(self) -> Check:
-        refuse_clock_behind(self.records, self.clock)
+    def _clock(self, report: LedgerReport) -> Check:
+        if report.latest > self.clock.now() + _CLOCK_SLACK:
+            return _ill(
+                "clock",
+                "the clock is behind the ledger, which has been at {at}",
+                "set the clock of this machine, for example: timedatectl set-ntp true",
+                at=report.latest.isoformat(timespec="seconds"),
+            )
+        if report.backwards:
+            return _well(
+                "clock",
+                "the clock is not behind the ledger; it was set back {count} times before",
+                count=report.backwards,
+            )
         return _well("clock", "the clock is not behind the ledger")
+
+    def _report(self) -> LedgerReport:
+        with self.records.read() as unit:
+            return self.ledger.verify(unit.ledger, self.keyring.signer.public)
+
+    def _rows(self) -> Check:
+        count, some = 0, list[str]()
+        for finding in self.inventory.findings():
+            count += 1
+            some = [*some, finding.subject][:_SHOWN]
+        if not count:
+            return _well("rows", "catalogue, sealed fields and ledger agree")
+        return _ill(
+            "rows",
+            "{count} rows of the catalogue are lost, changed or in no entry of the ledger: {some}",
+            "keep this home as it is; set PLEURA_HOME to an empty folder, then: pleura backup restore",
+            count=count,
+            some=" ".join(some),
+        )
 
     def _objects(self, *, deep: bool) -> Check:
         count, broken, some = 0, 0, list[str]()
@@ -300,6 +339,10 @@ class Doctor:
 
     def _today(self) -> date:
         return self.clock.now().date()
+
+
+def _ledger(report: LedgerReport) -> Check:
+    return _well("ledger", "{entries} entries verify", entries=report.entries)
 
 
 def _found(name: str, check: Callable[[], Check]) -> Check:

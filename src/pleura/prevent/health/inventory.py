@@ -18,7 +18,7 @@ from pleura.ledger.entries import Entry, decode
 from pleura.prevent.copies import Copies
 from pleura.prevent.keyring import Keyring
 from pleura.prevent.patients import identity_of, instance_index
-from pleura.prevent.vault import Vault
+from pleura.prevent.vault import Vault, every_image
 
 Difference = Literal["lost", "changed", "unrecorded"]
 """``lost``: in the ledger, not in the catalogue, and never erased. ``changed``: a row says what the ledger
@@ -76,18 +76,20 @@ class Inventory:
 
     def findings(self) -> Iterator[Finding]:
         """Everything that differs; it reads every row and every entry once."""
-        recorded, images = self._recorded(), self._images()
-        for sealed in images:
+        recorded, images, patients = self._recorded(), set[str](), set[str]()
+        for sealed in every_image(self.records):
+            images.add(sealed.image.id)
+            patients.add(sealed.image.patient)
             difference = self._difference(sealed, recorded)
             if difference is not None:
                 yield Finding(sealed.image.id, difference)
-        yield from self._changed_patients({sealed.image.patient for sealed in images})
-        for image in self._lost(recorded, {sealed.image.id for sealed in images}):
+        yield from self._changed_patients(patients)
+        for image in self._lost(recorded, images):
             yield Finding(image, "lost")
 
     def lost(self) -> list[str]:
         """Images that the ledger has, the catalogue has not, and no erasure took away by name."""
-        return self._lost(self._recorded(), {sealed.image.id for sealed in self._images()})
+        return self._lost(self._recorded(), {sealed.image.id for sealed in every_image(self.records)})
 
     def _lost(self, recorded: _Recorded, present: set[str]) -> list[str]:
         missing = [
@@ -117,7 +119,7 @@ class Inventory:
     def _changed_patients(self, patients: set[str]) -> Iterator[Finding]:
         for name in sorted(patients):
             try:
-                with self.records.begin() as unit:
+                with self.records.read() as unit:
                     patient = unit.catalogue.patient(name)
                 identity_of(patient, self.keyring)
             except (SealBroken, NotFound):
@@ -125,14 +127,10 @@ class Inventory:
 
     def _recorded(self) -> _Recorded:
         recorded = _Recorded()
-        with self.records.begin() as unit:
+        with self.records.read() as unit:
             for row in unit.ledger.rows():
                 recorded.add(decode(row.entry))
         return recorded
-
-    def _images(self) -> list[SealedImage]:
-        with self.records.begin() as unit:
-            return list(unit.catalogue.images())
 
 
 def _as_recorded(sealed: SealedImage, entry: Entry) -> bool:
