@@ -68,6 +68,11 @@ def first_frame(dataset: Dataset) -> NDArray[Any]:
     Grey values are extracted from ``BitsStored`` bits and carry their sign. Raises BadInput where the
     compressed frame is not what the header says.
     """
+    return np.ascontiguousarray(in_range(decoded_frame(dataset), dataset))
+
+
+def decoded_frame(dataset: Dataset) -> NDArray[Any]:
+    """The first frame as `first_frame`, but with whatever lies in the bits above ``BitsStored``."""
     uid = dataset.file_meta.TransferSyntaxUID
     decoder = get_decoder(uid)
     plugin = ""
@@ -82,8 +87,7 @@ def first_frame(dataset: Dataset) -> NDArray[Any]:
     wanted = (number(dataset, "Rows"), number(dataset, "Columns"))
     if frame.shape[:2] != wanted or frame.dtype.itemsize > 2:
         raise refuse("pixel-data-differs")
-    native = frame.astype(frame.dtype.newbyteorder("="), order="C", copy=False)
-    return np.ascontiguousarray(_in_range(native, dataset))
+    return np.asarray(frame.astype(frame.dtype.newbyteorder("="), copy=False))
 
 
 def jpeg_header(frame: bytes) -> Compressed:
@@ -135,7 +139,7 @@ def _plugin(dataset: Dataset) -> str:
     return "pillow" if uid in (JPEGBaseline8Bit, JPEG2000, JPEG2000Lossless) else "imagecodecs"
 
 
-def _in_range(frame: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
+def in_range(frame: NDArray[Any], dataset: Dataset) -> NDArray[Any]:
     """The frame without what old devices kept in the bits above ``BitsStored`` (PS3.5 section 8.1.1)."""
     spare = frame.dtype.itemsize * 8 - number(dataset, "BitsStored")
     if frame.ndim == 3 or spare <= 0:

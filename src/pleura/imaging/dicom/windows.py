@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
 
 from pleura.domain.rasters import Raster, StoredPixels
-from pleura.imaging.dicom.frames import first_frame
+from pleura.imaging.dicom.frames import decoded_frame, first_frame, in_range
 from pleura.imaging.dicom.reading import GREY, PALETTE, number, open_instance, text
 from pleura.imaging.dicom.refusals import only_refusals, refuse
 from pleura.imaging.rasters import to_raster
@@ -91,12 +91,11 @@ def shown(dataset: Dataset) -> Raster:
 def check_shown(dataset: Dataset) -> None:
     """Return when `shown` would show the first frame of a checked data set; raises as it does.
 
-    The frame is decoded and a look-up table made; looking every pixel up is left out, and so is looking
-    for the range of all values, which one row stands for.
+    The whole frame is decoded; one row of it stands for all in what comes after.
     """
-    frame = first_frame(dataset)
+    frame = in_range(decoded_frame(dataset)[:1], dataset)
     if text(dataset, "PhotometricInterpretation") in GREY:
-        _table(frame[:1], dataset)
+        _table(frame, dataset)
     else:
         _rgb(frame, dataset)
 

@@ -28,6 +28,7 @@ LEAST_FREE: Final = 1 << 30
 OLDEST_BACKUP: Final = timedelta(days=7)
 OLDEST_TEST: Final = timedelta(days=31)
 _CLOCK_SLACK: Final = timedelta(minutes=1)
+_RESTORE: Final = "keep this home as it is; set PLEURA_HOME to an empty folder, then: pleura backup restore"
 _SHOWN: Final = 3
 _PAGE: Final = 500
 
@@ -176,7 +177,7 @@ class Doctor:
     def _database(self) -> Check:
         if not self.records.fault():
             return _well("database", "the database is sound")
-        return _ill("database", "the database is damaged", "pleura backup restore, into another home")
+        return _ill("database", "the database is damaged", _RESTORE)
 
     def _clock(self, report: LedgerReport) -> Check:
         if report.latest > self.clock.now() + _CLOCK_SLACK:
@@ -208,7 +209,7 @@ class Doctor:
         return _ill(
             "rows",
             "{count} rows of the catalogue are lost, changed or in no entry of the ledger: {some}",
-            "keep this home as it is; set PLEURA_HOME to an empty folder, then: pleura backup restore",
+            _RESTORE,
             count=count,
             some=" ".join(some),
         )
@@ -226,7 +227,7 @@ class Doctor:
             return _ill(
                 "objects",
                 "{count} of {all} images do not open: {some}",
-                "pleura replica fetch NAME, or pleura backup fetch NAME",
+                self._fetch(),
                 count=broken,
                 all=count,
                 some=" ".join(some),
@@ -234,6 +235,14 @@ class Doctor:
         if deep:
             return _well("objects", "all {all} images open, every byte read", all=count)
         return _well("objects", "all {all} images open; --deep reads every byte", all=count)
+
+    def _fetch(self) -> str:
+        """The command that brings objects back."""
+        with self.records.read() as unit:
+            depots = unit.catalogue.depots()
+        if not depots:
+            return "there is no backup that they could come back from; keep this home as it is"
+        return f"pleura {depots[0].kind} fetch {depots[0].name}"
 
     def _orphans(self) -> Check:
         orphans = self.orphans()
