@@ -2,9 +2,11 @@
 
     python -m bench.vault [--images N] [--gigabytes N]
 
-Import: end to end through the same room as `pleura import` (two threads, decoding workers, sealing, fsync,
-catalogue and ledger), as a ratio to the slower of (a) copying the same files with fsync and (b) sealing
-their bytes by the engine alone; goal 0.5. All on the disk under TMPDIR, which is said.
+Import: from the first byte to the last "stored" through the same room and with as many threads as `pleura
+import` (digest, decoding workers, sealing, fsync, catalogue and ledger), as a ratio to the slower of (a)
+copying the same files with fsync and (b) sealing their bytes by the engine alone; goal 0.5. Making the
+sketches, which nobody waits for, has a row of its own. The three take turns, three times; medians are shown.
+All on the disk under TMPDIR.
 """
 
 from __future__ import annotations
@@ -29,9 +31,10 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from pleura.adapters.storage.objects import FolderObjects
-from pleura.bootstrap import Founding, found_house, open_house
+from pleura.bootstrap import Founding, House, found_house, open_house
 from pleura.crypto.container import open_range, seal
 from pleura.crypto.engines import TAG_BYTES, Algorithm, engine
+from pleura.entrypoints.cli.importing import THREADS
 from pleura.prevent.vault import FRAME_CHUNK
 from pleura.settings import Settings
 
@@ -39,6 +42,8 @@ ROWS = COLUMNS = 2000
 PASSPHRASE = "a long walk by the river"
 KEY = bytes(range(32))
 READ = 64 * 1024
+COPY, ENGINE = "plain copy and fsync", "engine alone (SM4-GCM), one core"
+ROUNDS = 3
 
 
 def write_film(path: Path, seed: int) -> None:
@@ -77,11 +82,24 @@ def copy_all(films: list[Path], folder: Path) -> None:
             os.fsync(target.fileno())
 
 
-def import_all(films: list[Path], home: Path) -> None:
-    settings = Settings(home=home)
-    with open_house(settings, lambda: PASSPHRASE) as house, ThreadPoolExecutor(2) as pool:
+def import_all(films: list[Path], house: House) -> None:
+    with ThreadPoolExecutor(THREADS) as pool:
         arrivals = list(pool.map(lambda film: house.arrivals.receive(film, actor="bench"), films))
     assert {arrival.status for arrival in arrivals} == {"stored"}
+
+
+def one_round(films: list[Path], folder: Path) -> dict[str, float]:
+    """Seconds of every row, on a fresh home and a fresh folder of copies."""
+    settings, size = Settings(home=folder / "home"), sum(film.stat().st_size for film in films)
+    founding = Founding(passphrase=PASSPHRASE, administrator="admin", password="a password of the bench")
+    found_house(settings, founding)
+    with open_house(settings, lambda: PASSPHRASE) as house:
+        return {
+            COPY: timed(lambda: copy_all(films, folder / "copies")),
+            ENGINE: raw_seconds(Algorithm.SM4_GCM, size),
+            f"import, {THREADS} threads": timed(lambda: import_all(films, house)),
+            "the sketches of the same, afterwards": timed(house.sketcher.catch_up),
+        }
 
 
 def bench_import(count: int) -> None:
@@ -91,16 +109,12 @@ def bench_import(count: int) -> None:
         for number, film in enumerate(films):
             write_film(film, number)
         size = sum(film.stat().st_size for film in films)
-        found_house(
-            Settings(home=folder / "home"),
-            Founding(passphrase=PASSPHRASE, administrator="admin", password="a password of the bench"),
-        )
-        seconds = {
-            "plain copy and fsync": timed(lambda: copy_all(films, folder / "copies")),
-            "engine alone (SM4-GCM), one core": raw_seconds(Algorithm.SM4_GCM, size),
-            "import, two threads": timed(lambda: import_all(films, folder / "home")),
-        }
-    slower = max(list(seconds.values())[:2])
+        rounds = []
+        for _ in range(ROUNDS):
+            with tempfile.TemporaryDirectory(dir=folder) as place:
+                rounds.append(one_round(films, Path(place)))
+    seconds = {row: statistics.median(each[row] for each in rounds) for row in rounds[0]}
+    slower = max(seconds[COPY], seconds[ENGINE])
     print(f"| {count} DX images, {size / 1e6:.0f} MB | s | MB/s | ratio to the slower (goal 0.5) |")
     print("|---|---|---|---|")
     for what, spent in seconds.items():

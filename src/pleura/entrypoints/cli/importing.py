@@ -38,11 +38,11 @@ def command(
         for path, arrival in _receive_all(house, films, read_details(details), say):
             counts[arrival.status] += 1
             _report(path, arrival, say, as_json=as_json)
+        if not as_json:
+            print(say("{stored} stored, {duplicate} duplicate, {refused} refused", **counts), flush=True)
         # What was answered is stored; an interruption from here on costs nothing that is not made later.
         with steps(say("preparing to find them again"), len(house.sketcher.pending())) as advance:
             house.sketcher.catch_up(advance)
-    if not as_json:
-        print(say("{stored} stored, {duplicate} duplicate, {refused} refused", **counts))
     if counts["refused"]:
         raise typer.Exit(1)
 
