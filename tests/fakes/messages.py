@@ -55,7 +55,7 @@ def _in_call(call: ast.Call) -> Iterator[str]:
         yield from (_text(part) for part in call.args[1:3] if not isinstance(part, ast.Attribute))
     if name in {"say", "_said"} and call.args and isinstance(call.args[0], ast.Constant):
         yield _text(call.args[0])
-    if name in {"_well", "_ill"}:
+    if name in {"_well", "_ill", "well", "ill"}:
         # A repair that is a command is the same in every language.
         texts = [_text(part) for part in call.args if isinstance(part, ast.Constant)]
         yield from (text for text in texts if not text.startswith(("pleura ", "apt-get ", "chmod ")))
