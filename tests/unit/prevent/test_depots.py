@@ -597,14 +597,86 @@ def test_a_damaged_object_stays_as_it_is_when_the_depot_has_no_better_one(
     """It was damaged here already when it was sent: the box opens, and what is in it does not."""
     image = house.vault.images()[0].id
     name = f"{image}/original"
-    damaged = house.objects.stored[name][:-1] + b"?"
-    house.objects.stored[name] = damaged
+    damaged = damage(house, name)
+    Boxes(nas, house.keyring.depot_key).put(name, house.objects)
     house.depots.sync("nas", actor="test")
 
     assert house.depots.fetch("nas", actor="test") == Fetched(objects=0, lacking=[image])
 
     assert (house.objects.stored[name], house.objects.aside) == (damaged, [])
     assert house.doctor.orphans() == []
+
+
+def damage(house: FakeHouse, name: str) -> bytes:
+    content = house.objects.stored[name]
+    house.objects.stored[name] = content[:200] + bytes([content[200] ^ 1]) + content[201:]
+    return house.objects.stored[name]
+
+
+def test_an_object_that_is_damaged_here_is_not_sent_and_is_named(house: FakeHouse, nas: FakeObjects) -> None:
+    lost = house.vault.images()[0].id
+    damage(house, f"{lost}/original")
+
+    done = house.depots.sync("nas", actor="test")
+
+    assert (done.added, done.lacking) == (3, [lost])
+    assert house.depots.verify("nas").missing == [f"{lost}/original"]
+
+
+def test_a_sound_box_around_a_damaged_object_is_not_called_whole(house: FakeHouse, nas: FakeObjects) -> None:
+    name = f"{house.vault.images()[0].id}/original"
+    sound = house.objects.stored[name]
+    damage(house, name)
+    Boxes(nas, house.keyring.depot_key).put(name, house.objects)
+    house.depots.sync("nas", actor="test")
+    house.objects.stored[name] = sound
+
+    assert house.depots.verify("nas").damaged == [name]
+    assert house.depots.test("nas", actor="test").damaged == [name]
+    assert house.depots.sync("nas", actor="test").added == 1
+    assert house.depots.verify("nas").whole
+
+
+def test_a_damaged_box_that_a_test_found_is_sent_anew_by_the_next_run(
+    house: FakeHouse, nas: FakeObjects
+) -> None:
+    house.depots.sync("nas", actor="test")
+    bad = boxes(nas)[0]
+    nas.stored[bad] = nas.stored[bad][:-1] + b"?"
+    assert house.depots.sync("nas", actor="test").added == 0
+
+    assert len(house.depots.test("nas", actor="test").damaged) == 1
+    assert house.facts()[-1]["result"] == "objects-damaged"
+    assert house.depots.sync("nas", actor="test").added == 1
+
+    assert house.depots.test("nas", actor="test").whole
+    assert all(check.ok for check in house.doctor.examine())
+
+
+def test_a_damaged_box_stays_while_the_object_here_is_no_better(house: FakeHouse, nas: FakeObjects) -> None:
+    house.depots.sync("nas", actor="test")
+    image = house.vault.images()[0].id
+    damage(house, f"{image}/original")
+    box = Boxes(nas, house.keyring.depot_key).box(f"{image}/original")
+    nas.stored[box] = nas.stored[box][:-1] + b"?"
+    house.depots.test("nas", actor="test")
+
+    assert house.depots.sync("nas", actor="test").lacking == [image]
+    assert box in nas.stored
+
+
+def test_after_a_test_that_failed_the_next_one_reads_every_object(
+    house: FakeHouse, nas: FakeObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pleura.prevent.depots.depots.TESTED_OBJECTS", 1)
+    house.depots.sync("nas", actor="test")
+    last = house.vault.images()[-1].id
+    box = Boxes(nas, house.keyring.depot_key).box(f"{last}/original")
+    nas.stored[box] = nas.stored[box][:-1] + b"?"
+    assert house.depots.test("nas", actor="test").whole
+
+    assert not house.depots.test("nas", actor="test", whole=True).whole
+    assert not house.depots.test("nas", actor="test").whole
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ class DepotChecks:
             return ill(
                 name,
                 "the last restore test failed: {result}",
-                f"{sync} {depot.name}",
+                f"{sync} {depot.name} && pleura {depot.kind} verify {depot.name}",
                 result=depot.test_result,
             )
         return well(name, "a restore was tested on {day}", day=depot.tested_at.date().isoformat())

@@ -89,9 +89,7 @@ def verify(
 ) -> None:
     """Restore the newest snapshot into a throw-away place and check it; exit code 1 when it is not whole."""
     with opened() as (house, say):
-        report = house.depots.test(name, actor=actor())
-        if whole:
-            report = house.depots.verify(name)
+        report = house.depots.test(name, actor=actor(), whole=whole)
     if as_json:
         print_json(
             {
