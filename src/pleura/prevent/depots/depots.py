@@ -141,17 +141,26 @@ class Depots(Register):
         """What came back: each object of *subject* (empty for everything) that is missing or broken here.
 
         Every byte here is read. A sound object takes the place of a broken one, whose bytes are set aside.
+        Raises NotFound for an unknown subject.
         """
         boxes = Boxes(self.connect(self.place(name)), self.keyring.depot_key)
-        count, lacking = 0, []
+        count, lacking, known = 0, [], not subject
         for sealed in every_image(self.records):
             if subject not in {"", sealed.image.id, sealed.image.study, sealed.image.patient}:
                 continue
+            known = True
             for each in self.vault.broken(sealed):
                 if self._bring_back(boxes, sealed, each):
                     count += 1
                 else:
                     lacking.append(sealed.image.id)
+        if not known:
+            raise NotFound(
+                "subject-unknown",
+                "there is no image, study or patient {subject}",
+                "list the images with pleura images",
+                subject=ascii(subject)[1:-1][:80],
+            )
         with self.records.begin() as unit:
             self.ledger.append(unit.ledger, "fetch", actor, depot=name, objects=count)
         return Fetched(objects=count, lacking=list(dict.fromkeys(lacking)))

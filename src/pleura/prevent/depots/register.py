@@ -43,13 +43,7 @@ class Register:
 
         Raises BadInput, EnvironmentFault, and Refused where another home has its backups.
         """
-        if not _NAME.fullmatch(name):
-            raise BadInput(
-                "bad-depot-name",
-                "the name of a backup or replica is 1 to 40 of a-z, 0-9 and -",
-                "choose a name such as nas or cloud-2",
-            )
-        self._refuse_known(name)
+        self.refuse(name, place)
         self._owner.claim(self.connect(place), name)
         depot = Depot(
             name=name,
@@ -61,6 +55,17 @@ class Register:
             unit.catalogue.put_depot(depot)
             form = "folder" if isinstance(place, FolderPlace) else "bucket"
             self.ledger.append(unit.ledger, "depot", actor, depot=name, form=form)
+
+    def refuse(self, name: str, place: Place) -> None:
+        """Return when a depot can be called *name* and *place* answers; raises BadInput, EnvironmentFault."""
+        if not _NAME.fullmatch(name):
+            raise BadInput(
+                "bad-depot-name",
+                "the name of a backup or replica is 1 to 40 of a-z, 0-9 and -",
+                "choose a name such as nas or cloud-2",
+            )
+        self._refuse_known(name)
+        next(self.connect(place).names(HEADS), "")
 
     def answer(self, name: str, checklist: CloudChecklist, *, actor: str) -> None:
         """Keep other answers about a cloud store."""

@@ -17,6 +17,12 @@ class Check:
     detail: str
     fix: str = ""
     facts: dict[str, str | int] = field(default_factory=dict)
+    heading: str = ""
+    """A template that says the name to a person; empty where the name itself does."""
+    because: str = ""
+    """What `detail` alone does not say, as a text."""
+    code: str = ""
+    """What was found, for programs."""
 
 
 def found(name: str, check: Callable[[], Check]) -> Check:
@@ -29,7 +35,9 @@ def found(name: str, check: Callable[[], Check]) -> Check:
 
 def failed(name: str, fault: PleuraError) -> Check:
     """A check that could not be made."""
-    return Check(name=name, ok=False, detail=fault.what, fix=fault.next_step, facts=fault.facts)
+    return Check(
+        name=name, ok=False, detail=fault.what, fix=fault.next_step, facts=fault.facts, code=fault.code
+    )
 
 
 def well(name: str, detail: str, **facts: str | int) -> Check:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
-import msgspec
-
-from pleura.domain.custody.places import BucketFacts, CloudChecklist
+from pleura.domain.custody.places import BucketFacts, read_checklist
+from pleura.domain.custody.words import WARNINGS, in_words
 from pleura.domain.installation import Depot
 from pleura.domain.ports import Clock, Records
 from pleura.prevent.depots.proving import DepotView
@@ -18,6 +17,9 @@ from pleura.prevent.health.check import Check, found, ill, well
 
 OLDEST_BACKUP: Final = timedelta(days=7)
 OLDEST_TEST: Final = timedelta(days=31)
+BACKUP: Final = "backup {depot}"
+REPLICA: Final = "replica {depot}"
+CHECKLIST: Final = "cloud checklist {depot}"
 _SHOWN: Final = 3
 
 
@@ -39,55 +41,86 @@ class DepotChecks:
         if not depots:
             yield ill("backup", "there is no backup", "pleura backup create FOLDER")
         for depot in depots:
-            yield found(f"{depot.kind} {depot.name}", functools.partial(self._depot, depot))
+            heading = BACKUP if depot.kind == "backup" else REPLICA
+            yield _headed(found(_name(depot), functools.partial(self._depot, depot)), depot, heading)
             if depot.checklist:
-                yield found(f"cloud checklist {depot.name}", functools.partial(self._checklist, depot))
+                yield from (_headed(each, depot, CHECKLIST) for each in self._checklist(depot))
 
     def _depot(self, depot: Depot) -> Check:
-        now, name = self.clock.now(), f"{depot.kind} {depot.name}"
-        sync = "pleura backup create" if depot.kind == "backup" else "pleura replica sync"
-        seen = self.view(depot.name)
-        if seen.heads and not seen.opens:
-            return ill(name, "no snapshot opens with the recovery sheet in force", f"{sync} {depot.name}")
-        if seen.unreadable:
-            return ill(
-                name,
-                "{count} heads of snapshots are damaged or none of ours: {some}",
-                "look at them, and remove what is of no use: the other snapshots do not need them",
-                count=len(seen.unreadable),
-                some=" ".join(ascii(each)[1:-1] for each in seen.unreadable[:_SHOWN]),
-            )
-        if depot.synced_at is None or now - depot.synced_at > OLDEST_BACKUP:
-            return ill(name, "it is older than a week", f"{sync} {depot.name}")
-        if depot.tested_at is None or now - depot.tested_at > OLDEST_TEST:
-            return ill(name, "no restore was tested for a month", f"pleura {depot.kind} verify {depot.name}")
-        if depot.test_result:
-            return ill(
-                name,
-                "the last restore test failed: {result}",
-                f"{sync} {depot.name} && pleura {depot.kind} verify {depot.name}",
-                result=depot.test_result,
-            )
-        return well(name, "a restore was tested on {day}", day=depot.tested_at.date().isoformat())
+        return self._contents(depot) or self._age(depot) or self._test(depot)
 
-    def _checklist(self, depot: Depot) -> Check:
-        checklist = msgspec.json.decode(depot.checklist, type=CloudChecklist)
-        warnings = checklist.warnings(self._today(), self.bucket_facts(depot.name))
-        name = f"cloud checklist {depot.name}"
-        if not warnings:
-            return well(
-                name,
-                "MLPS level {level}, certificate until {until}",
-                level=checklist.mlps_level,
-                until=checklist.mlps_expires,
-            )
+    def _contents(self, depot: Depot) -> Check | None:
+        """What is wrong with the snapshots in the place."""
+        seen, name = self.view(depot.name), _name(depot)
+        if seen.heads and not seen.opens:
+            return ill(name, "no snapshot opens with the recovery sheet in force", _fill(depot))
+        if not seen.unreadable:
+            return None
         return ill(
             name,
-            "{warnings}",
-            "settle it with the provider, then: pleura replica checklist {depot}",
-            warnings=" ".join(warnings),
-            depot=depot.name,
+            "{count} heads of snapshots are damaged or none of ours: {some}",
+            "look at them, and remove what is of no use: the other snapshots do not need them",
+            count=len(seen.unreadable),
+            some=" ".join(ascii(each)[1:-1] for each in seen.unreadable[:_SHOWN]),
+        )
+
+    def _age(self, depot: Depot) -> Check | None:
+        """What was not done for too long."""
+        now, name = self.clock.now(), _name(depot)
+        if depot.synced_at is None:
+            return ill(name, "it was never filled", _fill(depot))
+        if now - depot.synced_at > OLDEST_BACKUP:
+            return ill(name, "it is older than a week", _fill(depot))
+        if depot.tested_at is None or now - depot.tested_at > OLDEST_TEST:
+            return ill(name, "no restore was tested for a month", _verify(depot))
+        return None
+
+    def _test(self, depot: Depot) -> Check:
+        """What the last restore test found."""
+        day = depot.tested_at.date().isoformat() if depot.tested_at else ""
+        if not depot.test_result:
+            return well(_name(depot), "a restore was tested on {day}", day=day)
+        wrong = ill(
+            _name(depot), "the last restore test failed", f"{_fill(depot)} && {_verify(depot)}", day=day
+        )
+        return replace(wrong, because=in_words(depot.test_result), code=depot.test_result)
+
+    def _checklist(self, depot: Depot) -> Iterator[Check]:
+        checklist, name = read_checklist(depot.checklist), f"cloud checklist {depot.name}"
+        told = self.bucket_facts(depot.name)
+        for code in checklist.warnings(self._today(), told):
+            wrong = ill(
+                name,
+                WARNINGS[code],
+                "settle it with the provider, then: pleura replica checklist {depot}",
+                depot=depot.name,
+                until=checklist.mlps_expires,
+            )
+            yield replace(wrong, code=code)
+        if checklist.warnings(self._today(), told):
+            return
+        yield well(
+            name,
+            "MLPS level {level}, certificate until {until}",
+            level=checklist.mlps_level,
+            until=checklist.mlps_expires,
         )
 
     def _today(self) -> date:
         return self.clock.now().date()
+
+
+def _name(depot: Depot) -> str:
+    return f"{depot.kind} {depot.name}"
+
+
+def _fill(depot: Depot) -> str:
+    return f"pleura {'backup create' if depot.kind == 'backup' else 'replica sync'} {depot.name}"
+
+
+def _verify(depot: Depot) -> str:
+    return f"pleura {depot.kind} verify {depot.name}"
+
+
+def _headed(check: Check, depot: Depot, heading: str) -> Check:
+    return replace(check, heading=heading, facts={**check.facts, "depot": depot.name})
