@@ -7,11 +7,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from pleura.domain.custody import words
+from pleura.domain.custody.places import Wrong
 from pleura.domain.tracing import Verdict
 from pleura.entrypoints.cli import images
 from pleura.entrypoints.cli.vault import key, replica, verify
 from pleura.entrypoints.demo import command as demo
 from pleura.entrypoints.demo.report import ATTACK_NAMES
+from pleura.prevent.health import depots as doctor
 
 PACKAGE = Path(__file__).parents[2] / "src" / "pleura"
 ERRORS = {"BadInput", "NotFound", "LedgerBroken", "Refused", "EnvironmentFault", "PleuraError"}
@@ -32,7 +35,17 @@ def _in_tables() -> set[str]:
     statuses = {"stored", "duplicate", "refused"}
     verdicts = {verdict.value for verdict in Verdict}
     headings = {*images.HEADINGS, *demo.HEADINGS} - {""}
-    return facts | statuses | verdicts | headings | {*ATTACK_NAMES.values(), *replica.QUESTIONS.values()}
+    depots = {*words.RESULTS.values(), *words.WARNINGS.values()}
+    depots |= {wrong.value for wrong in Wrong}
+    depots |= {doctor.BACKUP, doctor.REPLICA, doctor.CHECKLIST}
+    return (
+        depots
+        | facts
+        | statuses
+        | verdicts
+        | headings
+        | {*ATTACK_NAMES.values(), *replica.QUESTIONS.values()}
+    )
 
 
 def _in_source(path: Path) -> Iterator[str]:
@@ -55,7 +68,7 @@ def _in_call(call: ast.Call) -> Iterator[str]:
         yield from (_text(part) for part in call.args[1:3] if not isinstance(part, ast.Attribute))
     if name in {"say", "_said"} and call.args and isinstance(call.args[0], ast.Constant):
         yield _text(call.args[0])
-    if name in {"_well", "_ill"}:
+    if name in {"_well", "_ill", "well", "ill"}:
         # A repair that is a command is the same in every language.
         texts = [_text(part) for part in call.args if isinstance(part, ast.Constant)]
         yield from (text for text in texts if not text.startswith(("pleura ", "apt-get ", "chmod ")))

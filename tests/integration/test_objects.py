@@ -16,6 +16,8 @@ import pytest
 from pleura.adapters.storage import durable
 from pleura.adapters.storage.home import Home
 from pleura.adapters.storage.objects import FolderObjects
+from pleura.bootstrap.house import connect
+from pleura.domain.custody.places import FolderPlace
 from pleura.domain.errors import BadInput, EnvironmentFault, NotFound, Refused
 
 CAN_MOUNT = (
@@ -82,6 +84,8 @@ def test_an_existing_object_is_never_replaced(objects: FolderObjects, tmp_path: 
 
 
 def test_an_object_that_is_not_there_is_not_found(objects: FolderObjects) -> None:
+    objects.put("img-2/original", [b"x"])
+
     with pytest.raises(NotFound):
         objects.open("img-1/original")
 
@@ -357,3 +361,28 @@ def test_a_home_has_one_name_and_another_home_has_another(tmp_path: Path) -> Non
     assert len(names) == 1
     assert {*names, Home(tmp_path / "b").instance()} != names
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["instance"]
+
+
+def test_a_folder_that_is_not_there_is_said_to_be_so(tmp_path: Path) -> None:
+    gone = FolderObjects(tmp_path / "unplugged")
+
+    for act in (lambda: list(gone.names()), lambda: gone.open("owner")):
+        with pytest.raises(EnvironmentFault) as caught:
+            act()
+        assert (caught.value.code, caught.value.facts) == (
+            "folder-missing",
+            {"folder": str(tmp_path / "unplugged")},
+        )
+
+
+@pytest.mark.parametrize("folder", [".", "home", "home/nas", "link"])
+def test_a_backup_in_the_home_or_around_it_is_refused(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "home" / "nas").mkdir(parents=True)
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "home")
+
+    with pytest.raises(Refused) as caught:
+        connect(FolderPlace(folder=str(tmp_path / folder)), tmp_path / "home")
+
+    assert caught.value.code == "depot-in-home"
+    assert connect(FolderPlace(folder=str(tmp_path / "beside")), tmp_path / "home")

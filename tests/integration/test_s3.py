@@ -451,10 +451,10 @@ def test_a_replica_warns_of_what_the_store_contradicts(person: Person, gateway: 
 
     (found,) = person.lines("doctor")
 
-    (checklist,) = [check for check in found["checks"] if check["name"] == "cloud checklist cloud"]  # type: ignore[attr-defined]
+    warned = [check for check in found["checks"] if check["name"] == "cloud checklist cloud"]  # type: ignore[attr-defined]
     # Loopback without TLS, a bucket without lock and logging: the store says so, whatever was answered.
-    assert not checklist["ok"]
-    assert "no-tls" in checklist["detail"]
+    assert not any(check["ok"] for check in warned)
+    assert "no-tls" in [check["code"] for check in warned]
 
 
 def test_a_bucket_that_does_not_answer_is_not_remembered(person: Person, place: BucketPlace) -> None:
@@ -470,3 +470,21 @@ def test_a_bucket_that_does_not_answer_is_not_remembered(person: Person, place: 
     (person.folder / "half.json").write_text(json.dumps({"provider": "x"}))
     done = person.types("replica", "add", "cloud", "--bucket-file", "bucket.json", "--checklist", "half.json")
     assert (done.returncode, "[bad-checklist]" in done.stderr) == (1, True)
+
+
+def test_a_misspelt_key_or_another_region_is_refused_and_kept_answers_are_shown(
+    person: Person, place: BucketPlace
+) -> None:
+    given = json.loads(msgspec.json.encode(place))
+    (person.folder / "bad.json").write_text(json.dumps({**given, "bytes_per_secnd": 1}))
+    (person.folder / "there.json").write_text(json.dumps({**given, "region": "elsewhere-1"}))
+    answers = ["--checklist", "checklist.json"]
+
+    misspelt = person.types("replica", "add", "cloud", "--bucket-file", "bad.json", *answers)
+    elsewhere = person.types("replica", "add", "cloud", "--bucket-file", "there.json", *answers)
+
+    assert (misspelt.returncode, "bytes_per_secnd" in misspelt.stderr) == (1, True)
+    assert (elsewhere.returncode, "the answer region" in elsewhere.stderr) == (1, True)
+    add_replica(person)
+    (shown,) = person.lines("replica", "checklist", "cloud", "--show")
+    assert shown == {"name": "cloud", **CHECKLIST}

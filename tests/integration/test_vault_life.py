@@ -268,6 +268,23 @@ def test_a_damaged_object_comes_back_and_the_doctor_is_content(person: Person) -
     assert sound(person)
 
 
+def test_the_repair_that_the_doctor_prints_heals_a_damaged_backup(person: Person) -> None:
+    answer(person, "backup", "create", "nas")
+    box = next((person.folder / "nas" / "objects").iterdir())
+    content = box.read_bytes()
+    box.write_bytes(content[:200] + bytes([content[200] ^ 1]) + content[201:])
+    assert person.types("backup", "verify", "nas", "--all").returncode == 1
+    found = json.loads(person.types("doctor", "--json").stdout)["checks"]
+    (repair,) = [check["fix"] for check in found if check["name"] == "backup nas" and not check["ok"]]
+
+    for command in repair.split(" && "):
+        done = person.types(*command.split()[1:])
+        assert done.returncode == 0, done.stderr
+
+    assert sound(person)
+    assert person.types("backup", "verify", "nas", "--all").returncode == 0
+
+
 def test_a_restore_that_was_cut_goes_on_with_what_it_has(person: Person) -> None:
     """The network goes after two objects; the next run fetches the others and no more."""
     code = str(answer(person, "key", "sheet", "-o", "sheet.pdf")["recovery_code"])

@@ -138,7 +138,7 @@ def restore_house(
     EnvironmentFault, BadInput, NotFound, SealBroken.
     """
     guard_memory()
-    store, holder = connect(source.place), new_passphrase(passphrase)
+    store, holder = connect(source.place, settings.home), new_passphrase(passphrase)
     head, root, pieces = open_newest(store, source.code, source.snapshot)
     with restoring(settings.home) as home:
         fill(home.database_url, pieces)

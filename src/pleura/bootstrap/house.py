@@ -13,7 +13,7 @@ from pleura.adapters.database.migrate import upgrade
 from pleura.adapters.database.records import Database, fill
 from pleura.adapters.fonts import find_font
 from pleura.adapters.machine import Machine, guard_memory
-from pleura.adapters.storage.home import Home
+from pleura.adapters.storage.home import Home, refuse_entangled
 from pleura.adapters.storage.objects import FolderObjects
 from pleura.adapters.storage.s3 import S3Objects
 from pleura.adapters.token.holder import TokenHolder
@@ -148,9 +148,13 @@ def _holder(document: bytes, secret: str) -> Iterator[RootHolder]:
         yield TokenHolder(hsm, kind.label)
 
 
-def connect(place: Place) -> ObjectStore:
-    """The store at *place*; nothing is opened before its first use."""
+def connect(place: Place, home: Path) -> ObjectStore:
+    """The store at *place* for the home at *home*; nothing is opened before its first use.
+
+    Raises Refused where one of the two lies in the other.
+    """
     if isinstance(place, FolderPlace):
+        refuse_entangled(Path(place.folder), home)
         return FolderObjects(Path(place.folder))
     return S3Objects(place)
 
@@ -184,7 +188,7 @@ def _wire(
         clock=clock,
         instance=home.instance(),
         lock=home.lock_depot,
-        connect=connect,
+        connect=lambda place: connect(place, home.path),
         inspect=lambda place: S3Objects(place).bucket_facts(),
         rehearse=lambda pieces: _rehearsal(home, pieces),
     )

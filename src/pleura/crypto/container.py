@@ -132,6 +132,48 @@ def open_range(
     return found.getvalue()
 
 
+def opened(sealed: BinaryIO, dek: bytes, *, context: bytes) -> BinaryIO:
+    """A seekable stream of the plaintext; this and every read raise SealBroken. It does not close *sealed*.
+
+    The last chunk is verified first. What is not read is not verified.
+    """
+    reader = _Reader(sealed, dek, context, b"")
+    reader.chunk(reader.count - 1)
+    return io.BufferedReader(_Clear(reader), reader.stream.chunk)
+
+
+class _Clear(io.RawIOBase):
+    """The plaintext behind a reader."""
+
+    def __init__(self, reader: _Reader) -> None:
+        self._reader = reader
+        self._at = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to *offset* from the start, from here or from the end."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._reader.size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # what BufferedReader gives
+        """The number of bytes read, 0 at the end; raises SealBroken."""
+        if self._at >= self._reader.size:
+            return 0
+        number, offset = divmod(self._at, self._reader.stream.chunk)
+        piece = self._reader.chunk(number)[offset : offset + len(buffer)]
+        buffer[: len(piece)] = piece
+        self._at += len(piece)
+        return len(piece)
+
+
 class _Reader:
     """Random access to the chunks of one sealed object."""
 

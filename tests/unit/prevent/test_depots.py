@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tests.fakes.records import FakeRecords
 
 from pleura.crypto.keys import digest
 from pleura.crypto.roots.recovery import new_code
-from pleura.domain.custody.places import BucketFacts, CloudChecklist, FolderPlace
+from pleura.domain.custody.places import BucketFacts, CloudChecklist, FolderPlace, read_answers
 from pleura.domain.errors import BadInput, EnvironmentFault, NotFound, PleuraError, Refused, SealBroken
 from pleura.prevent.depots.boxes import Boxes, Present
 from pleura.prevent.depots.proving import Fetched
@@ -265,8 +265,40 @@ def test_a_name_that_cannot_stand_in_the_ledger_is_refused(house: FakeHouse, nam
 
 @pytest.mark.parametrize("day", ["", "soon", "2027-13-01", "31.12.2027"])
 def test_a_certificate_has_a_real_last_day(day: str) -> None:
-    with pytest.raises(ValueError, match=r"isoformat|month"):
-        replace(GOOD, mlps_expires=day)
+    with pytest.raises(BadInput) as caught:
+        read_answers({**asdict(GOOD), "mlps_expires": day})
+
+    assert caught.value.facts == {"answer": "mlps_expires"}
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("provider", " "),
+        ("region", ""),
+        ("region", "elsewhere-1"),
+        ("mlps_certificate", ""),
+        ("mlps_level", True),
+        ("mlps_level", "3"),
+        ("mlps_level", 9),
+        ("tls", "perhaps"),
+        ("colour", "red"),
+    ],
+)
+def test_an_answer_that_cannot_be_used_is_named(name: str, answer: object) -> None:
+    with pytest.raises(BadInput) as caught:
+        read_answers({**asdict(GOOD), name: answer}, "cn-north-4")
+
+    assert (caught.value.code, caught.value.facts) == ("bad-checklist", {"answer": name})
+
+
+def test_an_answer_that_is_left_out_is_named_and_complete_answers_are_read() -> None:
+    given = asdict(GOOD)
+    assert read_answers(given, "cn-north-4") == GOOD
+    del given["logging"]
+
+    with pytest.raises(BadInput, match="logging is missing"):
+        read_answers(given)
 
 
 GOOD = CloudChecklist(
@@ -295,7 +327,18 @@ GOOD = CloudChecklist(
         (GOOD, BucketFacts(tls=False), ["no-tls"]),
         (GOOD, BucketFacts(public=True), ["bucket-public"]),
         (GOOD, BucketFacts(object_lock=False, logging=False), ["no-object-lock", "no-logging"]),
-        (GOOD, BucketFacts(versioning=True), ["versions-outlive-erasure"]),
+        (GOOD, BucketFacts(versioning=True), []),
+        (GOOD, BucketFacts(versioning=True, object_lock=True), []),
+        (
+            GOOD,
+            BucketFacts(versioning=True, object_lock=False),
+            ["no-object-lock", "versions-outlive-erasure"],
+        ),
+        (
+            replace(GOOD, object_lock=False, versioning=True),
+            BucketFacts(),
+            ["no-object-lock", "versions-outlive-erasure"],
+        ),
     ],
 )
 def test_the_checklist_of_a_cloud_store_warns(
@@ -329,6 +372,21 @@ def test_a_restore_test_grows_old(house: FakeHouse, nas: FakeObjects) -> None:
     house.clock.advance(timedelta(days=6).total_seconds())
     wrong = [check for check in house.doctor.examine() if not check.ok]
     assert [check.fix for check in wrong] == ["pleura backup verify nas"]
+
+
+def test_a_backup_that_was_never_filled_is_not_called_a_week_old(house: FakeHouse, nas: FakeObjects) -> None:
+    (check,) = [check for check in house.doctor.examine() if check.name == "backup nas"]
+
+    assert (check.ok, check.detail) == (False, "it was never filled")
+
+
+def test_a_subject_that_nothing_has_is_not_fetched(house: FakeHouse, nas: FakeObjects) -> None:
+    house.depots.sync("nas", actor="test")
+
+    with pytest.raises(NotFound, match="nonsense"):
+        house.depots.fetch("nas", "nonsense", actor="test")
+
+    assert house.kinds()[-1] == "backup"
 
 
 # One home, one depot, one run at a time
@@ -597,14 +655,86 @@ def test_a_damaged_object_stays_as_it_is_when_the_depot_has_no_better_one(
     """It was damaged here already when it was sent: the box opens, and what is in it does not."""
     image = house.vault.images()[0].id
     name = f"{image}/original"
-    damaged = house.objects.stored[name][:-1] + b"?"
-    house.objects.stored[name] = damaged
+    damaged = damage(house, name)
+    Boxes(nas, house.keyring.depot_key).put(name, house.objects)
     house.depots.sync("nas", actor="test")
 
     assert house.depots.fetch("nas", actor="test") == Fetched(objects=0, lacking=[image])
 
     assert (house.objects.stored[name], house.objects.aside) == (damaged, [])
     assert house.doctor.orphans() == []
+
+
+def damage(house: FakeHouse, name: str) -> bytes:
+    content = house.objects.stored[name]
+    house.objects.stored[name] = content[:200] + bytes([content[200] ^ 1]) + content[201:]
+    return house.objects.stored[name]
+
+
+def test_an_object_that_is_damaged_here_is_not_sent_and_is_named(house: FakeHouse, nas: FakeObjects) -> None:
+    lost = house.vault.images()[0].id
+    damage(house, f"{lost}/original")
+
+    done = house.depots.sync("nas", actor="test")
+
+    assert (done.added, done.lacking) == (3, [lost])
+    assert house.depots.verify("nas").missing == [f"{lost}/original"]
+
+
+def test_a_sound_box_around_a_damaged_object_is_not_called_whole(house: FakeHouse, nas: FakeObjects) -> None:
+    name = f"{house.vault.images()[0].id}/original"
+    sound = house.objects.stored[name]
+    damage(house, name)
+    Boxes(nas, house.keyring.depot_key).put(name, house.objects)
+    house.depots.sync("nas", actor="test")
+    house.objects.stored[name] = sound
+
+    assert house.depots.verify("nas").damaged == [name]
+    assert house.depots.test("nas", actor="test").damaged == [name]
+    assert house.depots.sync("nas", actor="test").added == 1
+    assert house.depots.verify("nas").whole
+
+
+def test_a_damaged_box_that_a_test_found_is_sent_anew_by_the_next_run(
+    house: FakeHouse, nas: FakeObjects
+) -> None:
+    house.depots.sync("nas", actor="test")
+    bad = boxes(nas)[0]
+    nas.stored[bad] = nas.stored[bad][:-1] + b"?"
+    assert house.depots.sync("nas", actor="test").added == 0
+
+    assert len(house.depots.test("nas", actor="test").damaged) == 1
+    assert house.facts()[-1]["result"] == "objects-damaged"
+    assert house.depots.sync("nas", actor="test").added == 1
+
+    assert house.depots.test("nas", actor="test").whole
+    assert all(check.ok for check in house.doctor.examine())
+
+
+def test_a_damaged_box_stays_while_the_object_here_is_no_better(house: FakeHouse, nas: FakeObjects) -> None:
+    house.depots.sync("nas", actor="test")
+    image = house.vault.images()[0].id
+    damage(house, f"{image}/original")
+    box = Boxes(nas, house.keyring.depot_key).box(f"{image}/original")
+    nas.stored[box] = nas.stored[box][:-1] + b"?"
+    house.depots.test("nas", actor="test")
+
+    assert house.depots.sync("nas", actor="test").lacking == [image]
+    assert box in nas.stored
+
+
+def test_after_a_test_that_failed_the_next_one_reads_every_object(
+    house: FakeHouse, nas: FakeObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pleura.prevent.depots.depots.TESTED_OBJECTS", 1)
+    house.depots.sync("nas", actor="test")
+    last = house.vault.images()[-1].id
+    box = Boxes(nas, house.keyring.depot_key).box(f"{last}/original")
+    nas.stored[box] = nas.stored[box][:-1] + b"?"
+    assert house.depots.test("nas", actor="test").whole
+
+    assert not house.depots.test("nas", actor="test", whole=True).whole
+    assert not house.depots.test("nas", actor="test").whole
 
 
 @pytest.mark.parametrize(

@@ -163,10 +163,11 @@ def test_a_certificate_that_runs_out_is_warned_of(house: FakeHouse) -> None:
     house.depots.test("cloud", actor="test")
     house.bucket = BucketFacts(public=True)
 
-    found = wrong(house)
+    found = [check for check in house.doctor.examine() if not check.ok]
 
-    assert list(found) == ["cloud checklist cloud"]
-    assert found["cloud checklist cloud"].facts["warnings"] == "mlps-expires-soon bucket-public"
+    assert {check.name for check in found} == {"cloud checklist cloud"}
+    assert [check.code for check in found] == ["mlps-expires-soon", "bucket-public"]
+    assert found[0].detail.format(**found[0].facts) == "the MLPS certificate runs out on 2026-12-01"
     assert "s3.example" not in repr(house.records.state)
 
 

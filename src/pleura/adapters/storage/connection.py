@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _CONNECT_TIMEOUT: Final = timedelta(seconds=10)
 _RETRIES: Final = 3
+_ANY_REGION: Final = "us-east-1"
 _BUCKET: Final = re.compile(r"[A-Za-z0-9._-]{1,255}")
 _TOLD: Final = re.compile(r"<Code>(\w+)</Code>")
 _REFUSES: Final = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"})
@@ -45,7 +46,7 @@ def connected(place: BucketPlace, timeout: timedelta) -> S3Store:
             place.bucket,
             prefix=place.prefix or None,
             endpoint=place.endpoint,
-            region=place.region,
+            region=place.region or _ANY_REGION,
             access_key_id=place.access_key,
             secret_access_key=place.secret_key,
             virtual_hosted_style_request=False,
@@ -95,7 +96,7 @@ def questioner(place: BucketPlace) -> Any:
     _forget_foreign_settings()
     return botocore.session.Session().create_client(
         "s3",
-        region_name=place.region,
+        region_name=place.region or _ANY_REGION,
         endpoint_url=place.endpoint,
         aws_access_key_id=place.access_key,
         aws_secret_access_key=place.secret_key,

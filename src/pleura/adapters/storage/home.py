@@ -315,6 +315,17 @@ def begin_again_unless(home: Home, mark: str) -> None:
         raise _not_writable(home.path) from error
 
 
+def refuse_entangled(folder: Path, home: Path) -> None:
+    """Raise Refused where one of the two lies in the other: what takes the home would take its backup too."""
+    there, here = folder.resolve(), home.resolve()
+    if there.is_relative_to(here) or here.is_relative_to(there):
+        raise Refused(
+            "depot-in-home",
+            "a backup cannot lie in the home, nor the home in the folder of its backup",
+            "choose a folder of its own, best on another disk",
+        )
+
+
 def refuse_occupied(path: Path) -> None:
     """Raise EnvironmentFault when *path* holds anything already, or cannot be looked into.
 

@@ -65,6 +65,8 @@ class FolderObjects:
         try:
             return io.BufferedReader(_File(path), _READ_AHEAD)
         except FileNotFoundError as error:
+            if not self._root.is_dir():
+                raise _absent(self._root) from error
             raise _unknown(name) from error
         except OSError as error:
             raise EnvironmentFault(
@@ -81,6 +83,8 @@ class FolderObjects:
         Raises EnvironmentFault, also where the root itself is not there.
         """
         with _faults(self._root):
+            if not self._root.is_dir():
+                raise _absent(self._root)
             for path in self._files(beginning):
                 if not path.name.startswith("."):
                     yield path.relative_to(self._root).as_posix()
@@ -136,7 +140,7 @@ class FolderObjects:
 
     def _files(self, beginning: str) -> Iterator[Path]:
         folder = self._root / beginning
-        if folder.is_dir() or not self._root.is_dir():
+        if folder.is_dir():
             yield from _files(folder)
 
     def _path(self, name: str) -> Path:
@@ -172,6 +176,15 @@ def _unknown(name: str) -> NotFound:
         "there is no stored object {name}",
         "restore it from a replica or a backup",
         name=name,
+    )
+
+
+def _absent(root: Path) -> EnvironmentFault:
+    return EnvironmentFault(
+        "folder-missing",
+        "the folder {folder} is not there",
+        "mount the disk that holds it, or make the path right",
+        folder=str(root),
     )
 
 
@@ -274,4 +287,5 @@ def _faults(folder: Path) -> Iterator[None]:
 
 
 def _cause(error: OSError) -> str:
-    return os.strerror(error.errno) if error.errno else "unknown"
+    """The name of the fault, such as EIO: the system's own words come in its own language."""
+    return errno.errorcode.get(error.errno or 0, "?")

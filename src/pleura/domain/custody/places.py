@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
-from typing import Final
+from enum import Enum
+from typing import Any, Final
+
+from pleura.domain.errors import BadInput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +26,8 @@ class BucketPlace:
     endpoint: str
     bucket: str
     prefix: str = ""
-    region: str = "us-east-1"
+    region: str = ""
+    """What the store calls its region; empty where it cares for none."""
     access_key: str
     secret_key: str
     ca_file: str = ""
@@ -48,6 +54,8 @@ class BucketFacts:
 
 
 WARNING_DAYS: Final = 60
+_LEVELS: Final = range(1, 6)
+_TEXTS: Final = frozenset({"provider", "region", "mlps_certificate", "mlps_expires"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +77,6 @@ class CloudChecklist:
     versioning: bool
     logging: bool
 
-    def __post_init__(self) -> None:
-        date.fromisoformat(self.mlps_expires)
-
     def warnings(self, today: date, told: BucketFacts) -> list[str]:
         """The codes of everything that should be otherwise, or that the store contradicts."""
         expires = date.fromisoformat(self.mlps_expires)
@@ -83,7 +88,73 @@ class CloudChecklist:
             "bucket-public": not self.private_bucket or told.public is True,
             "no-object-lock": not self.object_lock or told.object_lock is False,
             "no-logging": not self.logging or told.logging is False,
-            # A versioned bucket keeps what erasure deletes; sealed under a destroyed key, but it is there.
-            "versions-outlive-erasure": self.versioning or told.versioning is True,
+            # A versioned bucket keeps what erasure deletes; sealed under a destroyed key, but it is there. A
+            # bucket with object lock is versioned always, and its lock is wanted.
+            "versions-outlive-erasure": not self._is_locked(told)
+            and (self.versioning or told.versioning is True),
         }
         return [code for code, wrong in found.items() if wrong]
+
+    def _is_locked(self, told: BucketFacts) -> bool:
+        return self.object_lock if told.object_lock is None else told.object_lock
+
+
+class Wrong(Enum):
+    """What can be wrong with an answer, as a person is told."""
+
+    MISSING = "the answer {answer} is missing"
+    UNASKED = "nobody asks for {answer}"
+    NO_LEVEL = "the answer {answer} is no number from 1 to 5"
+    NEITHER = "the answer {answer} is neither yes nor no (in a file: true, false)"
+    EMPTY = "the answer {answer} is empty"
+    REGION = "the answer {answer} is not the region in the file of the bucket"
+    NO_DATE = "the answer {answer} is no date such as 2027-12-31"
+
+
+def read_checklist(kept: str) -> CloudChecklist:
+    """The answers as a depot keeps them."""
+    return CloudChecklist(**json.loads(kept))
+
+
+def read_answers(given: Mapping[str, object], region: str = "") -> CloudChecklist:
+    """The answers in *given* to every question; raises BadInput, which names the first that cannot be used.
+
+    *region* is the one that the bucket is reached in.
+    """
+    names = [field.name for field in fields(CloudChecklist)]
+    for name in names:
+        if name not in given:
+            raise _bad(name, Wrong.MISSING)
+    for name in given:
+        if name not in names:
+            raise _bad(ascii(name)[1:-1][:40], Wrong.UNASKED)
+    found: dict[str, Any] = {name: checked_answer(name, given[name], region) for name in names}
+    return CloudChecklist(**found)
+
+
+def checked_answer(name: str, answer: object, region: str = "") -> object:
+    """*answer* to the question *name*; raises BadInput."""
+    if name == "mlps_level":
+        if type(answer) is not int or answer not in _LEVELS:
+            raise _bad(name, Wrong.NO_LEVEL)
+    elif name in _TEXTS:
+        _refuse_text(name, answer, region)
+    elif type(answer) is not bool:
+        raise _bad(name, Wrong.NEITHER)
+    return answer
+
+
+def _refuse_text(name: str, answer: object, region: str) -> None:
+    if not isinstance(answer, str) or not answer.strip():
+        raise _bad(name, Wrong.EMPTY)
+    if name == "region" and region and answer != region:
+        raise _bad(name, Wrong.REGION)
+    if name == "mlps_expires":
+        try:
+            date.fromisoformat(answer)
+        except ValueError as error:
+            raise _bad(name, Wrong.NO_DATE) from error
+
+
+def _bad(name: str, wrong: Wrong) -> BadInput:
+    return BadInput("bad-checklist", wrong.value, "answer every question, see docs/commands.md", answer=name)

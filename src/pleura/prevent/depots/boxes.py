@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
+import contextlib
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import BinaryIO, Final
 
-from pleura.crypto.container import open_stream, seal
+from pleura.crypto.container import open_stream, opened, seal
 from pleura.crypto.engines import Algorithm
 from pleura.crypto.keys import derive, keyed_digest
 from pleura.domain.errors import BadInput, EnvironmentFault, NotFound
@@ -93,14 +93,11 @@ class Boxes:
             pieces = open_stream(stream, self._box_key(name), context=_context(name))
             return objects.put(under or name, pieces)
 
-    def verify(self, name: str) -> bytes:
-        """The first bytes of the object *name*, all of whose box was read; raises NotFound, SealBroken."""
-        beginning = io.BytesIO()
+    @contextlib.contextmanager
+    def opened(self, name: str) -> Iterator[BinaryIO]:
+        """The object *name* as it lies in its box, to be read and sought in; raises NotFound, SealBroken."""
         with self._store.open(self.box(name)) as stream:
-            for piece in open_stream(stream, self._box_key(name), context=_context(name)):
-                if not beginning.tell():
-                    beginning.write(piece[:256])
-        return beginning.getvalue()
+            yield opened(stream, self._box_key(name), context=_context(name))
 
     def delete(self, name: str) -> None:
         """Remove the box of the object *name*; an unknown name is no error."""

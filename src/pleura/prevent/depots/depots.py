@@ -8,7 +8,6 @@ snapshot made under it along.
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
@@ -16,24 +15,18 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
-import msgspec
-
-from pleura.crypto.fields import open_field, seal_field
 from pleura.crypto.roots.root import by_recovery
-from pleura.domain.custody.places import BucketFacts, BucketPlace, CloudChecklist, FolderPlace, Place
-from pleura.domain.errors import BadInput, NotFound, PleuraError, Refused, SealBroken
+from pleura.domain.custody.places import BucketFacts, BucketPlace, FolderPlace
+from pleura.domain.errors import NotFound, PleuraError, Refused, SealBroken
 from pleura.domain.ids import new_id
 from pleura.domain.images import SealedImage
-from pleura.domain.installation import Depot, DepotKind
+from pleura.domain.installation import Depot
 from pleura.domain.ports import Clock, HomeObjects, ObjectStore, Records, RootFile
-from pleura.ledger.ledger import Ledger
 from pleura.prevent.depots.boxes import Boxes
-from pleura.prevent.depots.deletions import delete_noted
-from pleura.prevent.depots.filling import Sending, refuse_clock_behind, sweep, watched
-from pleura.prevent.depots.owner import Owner
-from pleura.prevent.depots.proving import DepotReport, DepotView, Fetched, Synced, prove
+from pleura.prevent.depots.filling import Sending, delete_noted, refuse_clock_behind, sweep, watched
+from pleura.prevent.depots.proving import DAMAGED, DepotReport, DepotView, Fetched, Synced, prove
+from pleura.prevent.depots.register import Register
 from pleura.prevent.depots.snapshot import (
-    HEADS,
     Head,
     heads_of,
     newest_head,
@@ -44,86 +37,23 @@ from pleura.prevent.depots.snapshot import (
     with_key,
     write_snapshot,
 )
-from pleura.prevent.keyring import Keyring
 from pleura.prevent.vault import Vault, every_image, objects_of
 
-_NAME: Final = re.compile(r"[a-z0-9-]{1,40}")
 TESTED_OBJECTS: Final = 200
 """Boxes that a restore test reads whole; `verify` reads all of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Depots:
-    """The depots of one installation."""
+class Depots(Register):
+    """The depots of one installation, and what is done with them."""
 
-    records: Records
     objects: HomeObjects
     vault: Vault
-    ledger: Ledger
-    keyring: Keyring
     root_file: RootFile
     clock: Clock
-    instance: str
-    """A name that no copy of this home has."""
-    lock: Callable[[str], AbstractContextManager[None]]
-    """The right to fill one depot, which raises Refused at once when somebody else has it."""
-    connect: Callable[[Place], ObjectStore]
     inspect: Callable[[BucketPlace], BucketFacts]
     rehearse: Callable[[Iterable[memoryview]], AbstractContextManager[Records]]
     """A throw-away database filled from a snapshot."""
-
-    def add(
-        self, name: str, kind: DepotKind, place: Place, checklist: CloudChecklist | None, *, actor: str
-    ) -> None:
-        """Remember a place as a depot, once it has answered and is marked as ours.
-
-        Raises BadInput, EnvironmentFault, and Refused where another home has its backups.
-        """
-        if not _NAME.fullmatch(name):
-            raise BadInput(
-                "bad-depot-name",
-                "the name of a backup or replica is 1 to 40 of a-z, 0-9 and -",
-                "choose a name such as nas or cloud-2",
-            )
-        self._refuse_known(name)
-        self._owner.claim(self.connect(place), name)
-        depot = Depot(
-            name=name,
-            kind=kind,
-            sealed_place=seal_field(self.keyring.depot_key, msgspec.json.encode(place), _context(name)),
-            checklist=msgspec.json.encode(checklist).decode() if checklist else "",
-        )
-        with self.records.begin() as unit:
-            unit.catalogue.put_depot(depot)
-            form = "folder" if isinstance(place, FolderPlace) else "bucket"
-            self.ledger.append(unit.ledger, "depot", actor, depot=name, form=form)
-
-    def answer(self, name: str, checklist: CloudChecklist, *, actor: str) -> None:
-        """Keep other answers about a cloud store."""
-        depot = self._find(name)
-        with self.records.begin() as unit:
-            unit.catalogue.put_depot(replace(depot, checklist=msgspec.json.encode(checklist).decode()))
-            self.ledger.append(unit.ledger, "depot", actor, depot=name, form="checklist")
-
-    def all(self, kind: DepotKind | None = None) -> list[Depot]:
-        """The depots by name."""
-        with self.records.read() as unit:
-            return [depot for depot in unit.catalogue.depots() if kind in {None, depot.kind}]
-
-    def place(self, name: str) -> Place:
-        """Where a depot is; raises NotFound."""
-        depot = self._find(name)
-        clear = open_field(self.keyring.depot_key, depot.sealed_place, _context(name))
-        return _read(clear)
-
-    def adopt(self, name: str, *, actor: str) -> None:
-        """Take a depot over from a copy of this home that it belonged to; raises Refused."""
-        with self.lock(name):
-            store = self.connect(self.place(name))
-            self._refuse_emptied(name, store)
-            self._owner.take(store, name)
-            with self.records.begin() as unit:
-                self.ledger.append(unit.ledger, "depot", actor, depot=name, form="adopted")
 
     def sync(
         self,
@@ -140,7 +70,8 @@ class Depots:
         3. What came in during 1 and 2 is sent: the snapshot may name it, and may name nothing else.
         4. The head makes the snapshot count.
         A run that is cut is completed by the next one: what is there already is not sent again. An object
-        that is missing here stops nothing; the answer names its image.
+        that is missing or damaged here stops nothing; the answer names its image. Where the last restore test
+        found damage, every box is read, and a damaged one is sent anew.
         """
         self._refuse_halfway()
         refuse_clock_behind(self.records, self.clock)
@@ -148,12 +79,13 @@ class Depots:
             store, taken = self._owned(name)
             sweep(store, self.clock.now())
             boxes = Boxes(store, self.keyring.depot_key)
-            sending = Sending(self.records, self.objects, boxes, advance, is_stopped)
-            head, key = self._new_head(sending.run(), taken)
+            sending = Sending(self.vault, self.objects, boxes, advance, is_stopped)
+            sent = sending.run(every_image(self.records), heal=_is_to_be_healed(self._find(name)))
+            head, key = self._new_head(sent, taken)
             write_snapshot(store, head, key, watched(self.records.dump(), is_stopped))
             done = Synced(
                 snapshot=head.snapshot,
-                objects=sending.run(),
+                objects=sending.run(every_image(self.records)),
                 added=len(sending.sizes),
                 bytes_added=sum(sending.sizes),
                 lacking=sorted(sending.lacking),
@@ -178,39 +110,57 @@ class Depots:
     def verify(self, name: str) -> DepotReport:
         """Which boxes of all images are there and open to the object of the catalogue; all bytes are read."""
         boxes = Boxes(self.connect(self.place(name)), self.keyring.depot_key)
-        return prove(boxes, every_image(self.records))
+        return prove(boxes, self.vault, every_image(self.records))
 
-    def test(self, name: str, *, actor: str, is_stopped: Callable[[], bool] = lambda: False) -> DepotReport:
+    def test(
+        self,
+        name: str,
+        *,
+        actor: str,
+        whole: bool = False,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> DepotReport:
         """What was found when the newest snapshot was restored into a throw-away database; it is recorded.
 
-        Raises what was found to be wrong with the snapshot, after recording that too.
+        *whole*, or after a test that found something wrong: every object of this home is read in its box, not
+        some. Raises what was found to be wrong with the snapshot, after recording that too.
         """
         store, _ = self._owned(name)
+        whole = whole or self._find(name).test_result != ""
         try:
             head = newest_head(store)
-            report = self._rehearsed(store, head, is_stopped)
+            report = self._rehearsed(store, head, is_stopped, whole=whole)
         except PleuraError as fault:
             if not is_stopped():
                 self._record_test(name, fault.code, actor)
             raise
-        self._record_test(name, "" if report.whole else "objects-missing", actor, head.snapshot)
+        self._record_test(name, report.result, actor, head.snapshot)
         return report
 
     def fetch(self, name: str, subject: str = "", *, actor: str) -> Fetched:
         """What came back: each object of *subject* (empty for everything) that is missing or broken here.
 
         Every byte here is read. A sound object takes the place of a broken one, whose bytes are set aside.
+        Raises NotFound for an unknown subject.
         """
         boxes = Boxes(self.connect(self.place(name)), self.keyring.depot_key)
-        count, lacking = 0, []
+        count, lacking, known = 0, [], not subject
         for sealed in every_image(self.records):
             if subject not in {"", sealed.image.id, sealed.image.study, sealed.image.patient}:
                 continue
+            known = True
             for each in self.vault.broken(sealed):
                 if self._bring_back(boxes, sealed, each):
                     count += 1
                 else:
                     lacking.append(sealed.image.id)
+        if not known:
+            raise NotFound(
+                "subject-unknown",
+                "there is no image, study or patient {subject}",
+                "list the images with pleura images",
+                subject=ascii(subject)[1:-1][:80],
+            )
         with self.records.begin() as unit:
             self.ledger.append(unit.ledger, "fetch", actor, depot=name, objects=count)
         return Fetched(objects=count, lacking=list(dict.fromkeys(lacking)))
@@ -269,39 +219,6 @@ class Depots:
         """The readable heads of all snapshots in a depot, oldest first, whosever it is."""
         return heads_of(self.connect(self.place(name)))
 
-    @property
-    def _owner(self) -> Owner:
-        return Owner(keyring=self.keyring, instance=self.instance)
-
-    def _owned(self, name: str) -> tuple[ObjectStore, int]:
-        """The store of a depot that is ours, and how many homes have filled it; raises Refused."""
-        store = self.connect(self.place(name))
-        self._refuse_emptied(name, store)
-        return store, self._owner.prove(store, name)
-
-    def _refuse_known(self, name: str) -> None:
-        with self.records.begin() as unit:
-            known = unit.catalogue.depot(name)
-        if known is not None:
-            raise BadInput(
-                "depot-exists",
-                "there is a backup or replica called {depot} already",
-                "choose another name",
-                depot=name,
-            )
-
-    def _find(self, name: str) -> Depot:
-        with self.records.read() as unit:
-            depot = unit.catalogue.depot(name)
-        if depot is None:
-            raise NotFound(
-                "depot-unknown",
-                "there is no backup or replica called {depot}",
-                "list them with pleura backup list and pleura replica status",
-                depot=name,
-            )
-        return depot
-
     def _refuse_halfway(self) -> None:
         """Between two epochs, some rows hang on either, and no one recovery code opens both."""
         if len(self.keyring.root.epochs) > 1:
@@ -309,16 +226,6 @@ class Depots:
                 "rotation-unfinished",
                 "a rotation of the root key was cut, and a backup made now would not open",
                 "complete it first: pleura key rotate",
-            )
-
-    def _refuse_emptied(self, name: str, store: ObjectStore) -> None:
-        """A mount point without its disk is an empty folder, and would be filled again."""
-        if self._find(name).synced_at is not None and not next(store.names(HEADS), ""):
-            raise Refused(
-                "depot-emptied",
-                "the place of {depot} is empty, though it was filled before",
-                "mount the disk or check the bucket; if it is lost for good, back up to another place",
-                depot=name,
             )
 
     def _new_head(self, objects: int, taken: int) -> tuple[Head, bytes]:
@@ -338,15 +245,21 @@ class Depots:
         )
         return with_key(head, root.key(root.epoch))
 
-    def _rehearsed(self, store: ObjectStore, head: Head, is_stopped: Callable[[], bool]) -> DepotReport:
+    def _rehearsed(
+        self, store: ObjectStore, head: Head, is_stopped: Callable[[], bool], *, whole: bool
+    ) -> DepotReport:
         pieces = watched(read_snapshot(store, head, self._root_key(head)), is_stopped)
         with self.rehearse(pieces) as records:
             with records.read() as unit:
                 self.ledger.verify(unit.ledger, self.keyring.signer.public)
                 count = unit.catalogue.image_count()
+            boxes = Boxes(store, self.keyring.depot_key)
+            if whole:
+                return prove(boxes, self.vault, every_image(self.records), is_stopped)
             # Spread over the whole, so that a depot that rots at one end is noticed.
             some = islice(every_image(records), 0, None, max(1, count // TESTED_OBJECTS))
-            return prove(Boxes(store, self.keyring.depot_key), some, is_stopped)
+            vault = Vault(records, self.objects, self.keyring)
+            return prove(boxes, vault, some, is_stopped)
 
     def _root_key(self, head: Head) -> bytes:
         if head.epoch not in self.keyring.root.epochs:
@@ -381,10 +294,8 @@ class Depots:
             )
 
 
-def _read(clear: bytes) -> Place:
-    found = msgspec.json.decode(clear)
-    return BucketPlace(**found) if "bucket" in found else FolderPlace(**found)
-
-
-def _context(name: str) -> bytes:
-    return f"depot/{name}".encode()
+def _is_to_be_healed(depot: Depot) -> bool:
+    """Whether a test found damaged boxes and nothing was filled since."""
+    if depot.test_result != DAMAGED or depot.tested_at is None:
+        return False
+    return depot.synced_at is None or depot.synced_at <= depot.tested_at

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from pleura.crypto.container import commitment_of
 from pleura.domain.errors import NotFound, SealBroken
 from pleura.domain.images import SealedImage
 from pleura.prevent.depots.boxes import Boxes
-from pleura.prevent.depots.filling import watched
+from pleura.prevent.depots.filling import prove_box, watched
 from pleura.prevent.depots.snapshot import Head
-from pleura.prevent.vault import objects_of
+from pleura.prevent.vault import Vault, objects_of
+
+MISSING: Final = "objects-missing"
+DAMAGED: Final = "objects-damaged"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +26,7 @@ class Synced:
     added: int
     bytes_added: int
     lacking: Sequence[str] = ()
-    """Images that are not whole in it, because an object is missing here or cannot be read."""
+    """Images that are not whole in it, because an object is missing or damaged here."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,13 @@ class DepotReport:
     def whole(self) -> bool:
         """Whether everything is there and opens."""
         return not self.missing and not self.damaged
+
+    @property
+    def result(self) -> str:
+        """What the ledger and the row of the depot say of it; empty for a whole one."""
+        if self.damaged:
+            return DAMAGED
+        return MISSING if self.missing else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,20 +72,20 @@ class Fetched:
 
 
 def prove(
-    boxes: Boxes, images: Iterable[SealedImage], is_stopped: Callable[[], bool] = lambda: False
+    boxes: Boxes, vault: Vault, images: Iterable[SealedImage], is_stopped: Callable[[], bool] = lambda: False
 ) -> DepotReport:
-    """Which boxes are there and open to the object of the catalogue; all their bytes are read."""
-    count, missing, damaged = 0, [], []
-    expected = itertools.chain.from_iterable(objects_of(sealed) for sealed in images)
-    for name, commitment in watched(expected, is_stopped):
+    """Which boxes are there and hold the object of the catalogue, opened to its last byte.
+
+    A box may be sound around an object that was damaged before it was sent, so both seals are opened.
+    """
+    expected = ((sealed, name) for sealed in images for name, _ in objects_of(sealed))
+    count, missing, damaged = 0, list[str](), list[str]()
+    for sealed, name in watched(expected, is_stopped):
         count += 1
         try:
-            header = boxes.verify(name)
+            prove_box(boxes, vault, sealed, name)
         except NotFound:
             missing.append(name)
         except SealBroken:
             damaged.append(name)
-        else:
-            if commitment and commitment_of(header) != commitment:
-                damaged.append(name)
     return DepotReport(objects=count, missing=missing, damaged=damaged)

@@ -5,43 +5,33 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
-import msgspec
-
 from pleura.crypto.engines import LIBGCRYPT_SM4, Algorithm, engine
-from pleura.domain.custody.places import BucketFacts, CloudChecklist
+from pleura.domain.custody.places import BucketFacts
 from pleura.domain.errors import EnvironmentFault, NotFound, PleuraError, SealBroken
-from pleura.domain.installation import Depot
 from pleura.domain.ports import Catalogue, Clock, Machine, ObjectStore, Records
 from pleura.ledger.ledger import Ledger
 from pleura.ledger.verification import LedgerReport
 from pleura.prevent.depots.proving import DepotView
+from pleura.prevent.health.check import Check
+from pleura.prevent.health.check import failed as _failed
+from pleura.prevent.health.check import found as _found
+from pleura.prevent.health.check import ill as _ill
+from pleura.prevent.health.check import well as _well
+from pleura.prevent.health.depots import DepotChecks
 from pleura.prevent.health.inventory import Inventory
 from pleura.prevent.keyring import Keyring
 from pleura.prevent.sketcher import Sketcher
 from pleura.prevent.vault import Vault, every_image, objects_of
 
 LEAST_FREE: Final = 1 << 30
-OLDEST_BACKUP: Final = timedelta(days=7)
-OLDEST_TEST: Final = timedelta(days=31)
 _CLOCK_SLACK: Final = timedelta(minutes=1)
 _RESTORE: Final = "keep this home as it is; set PLEURA_HOME to an empty folder, then: pleura backup restore"
 _SHOWN: Final = 3
 _PAGE: Final = 500
-
-
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """One promise: whether it holds, what was found, and what to do where it does not."""
-
-    name: str
-    ok: bool
-    detail: str
-    fix: str = ""
-    facts: dict[str, str | int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,9 +78,15 @@ class Doctor:
         for name, check in checks.items():
             yield _found(name, check)
         try:
-            yield from self._depots()
+            yield from self._depots.examine()
         except PleuraError as fault:
             yield _failed("backup", fault)
+
+    @property
+    def _depots(self) -> DepotChecks:
+        return DepotChecks(
+            records=self.records, clock=self.clock, view=self.depot_view, bucket_facts=self.bucket_facts
+        )
 
     def repair(self, *, actor: str) -> tuple[int, int]:
         """Numbers of the objects that nothing explains and of the leftovers, all removed; it is recorded.
@@ -290,79 +286,9 @@ class Doctor:
             return _well("browser", "{browser}", browser=browser)
         return _ill("browser", "there is no Chromium to capture pages with", "apt-get install chromium")
 
-    def _depots(self) -> Iterator[Check]:
-        with self.records.read() as unit:
-            depots = list(unit.catalogue.depots())
-        if not depots:
-            yield _ill("backup", "there is no backup", "pleura backup create FOLDER")
-        for depot in depots:
-            yield _found(f"{depot.kind} {depot.name}", functools.partial(self._depot, depot))
-            if depot.checklist:
-                yield _found(f"cloud checklist {depot.name}", functools.partial(self._checklist, depot))
-
-    def _depot(self, depot: Depot) -> Check:
-        now, name = self.clock.now(), f"{depot.kind} {depot.name}"
-        sync = "pleura backup create" if depot.kind == "backup" else "pleura replica sync"
-        seen = self.depot_view(depot.name)
-        if seen.heads and not seen.opens:
-            return _ill(name, "no snapshot opens with the recovery sheet in force", f"{sync} {depot.name}")
-        if seen.unreadable:
-            return _ill(
-                name,
-                "{count} heads of snapshots are damaged or none of ours: {some}",
-                "look at them, and remove what is of no use: the other snapshots do not need them",
-                count=len(seen.unreadable),
-                some=" ".join(ascii(each)[1:-1] for each in seen.unreadable[:_SHOWN]),
-            )
-        if depot.synced_at is None or now - depot.synced_at > OLDEST_BACKUP:
-            return _ill(name, "it is older than a week", f"{sync} {depot.name}")
-        if depot.tested_at is None or now - depot.tested_at > OLDEST_TEST:
-            return _ill(name, "no restore was tested for a month", f"pleura {depot.kind} verify {depot.name}")
-        if depot.test_result:
-            return _ill(
-                name,
-                "the last restore test failed: {result}",
-                f"{sync} {depot.name}",
-                result=depot.test_result,
-            )
-        return _well(name, "a restore was tested on {day}", day=depot.tested_at.date().isoformat())
-
-    def _checklist(self, depot: Depot) -> Check:
-        checklist = msgspec.json.decode(depot.checklist, type=CloudChecklist)
-        warnings = checklist.warnings(self._today(), self.bucket_facts(depot.name))
-        name = f"cloud checklist {depot.name}"
-        if not warnings:
-            return _well(
-                name,
-                "MLPS level {level}, certificate until {until}",
-                level=checklist.mlps_level,
-                until=checklist.mlps_expires,
-            )
-        return _ill(
-            name,
-            "{warnings}",
-            "settle it with the provider, then: pleura replica checklist {depot}",
-            warnings=" ".join(warnings),
-            depot=depot.name,
-        )
-
-    def _today(self) -> date:
-        return self.clock.now().date()
-
 
 def _ledger(report: LedgerReport) -> Check:
     return _well("ledger", "{entries} entries verify", entries=report.entries)
-
-
-def _found(name: str, check: Callable[[], Check]) -> Check:
-    try:
-        return check()
-    except PleuraError as fault:
-        return _failed(name, fault)
-
-
-def _failed(name: str, fault: PleuraError) -> Check:
-    return Check(name=name, ok=False, detail=fault.what, fix=fault.next_step, facts=fault.facts)
 
 
 def _is_listed(name: str, catalogue: Catalogue) -> bool:
@@ -372,11 +298,3 @@ def _is_listed(name: str, catalogue: Catalogue) -> bool:
     except NotFound:
         return False
     return name in dict(objects_of(sealed))
-
-
-def _well(name: str, detail: str, **facts: str | int) -> Check:
-    return Check(name=name, ok=True, detail=detail, facts=facts)
-
-
-def _ill(name: str, detail: str, fix: str, **facts: str | int) -> Check:
-    return Check(name=name, ok=False, detail=detail, fix=fix, facts=facts)

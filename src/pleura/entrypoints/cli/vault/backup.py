@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -89,9 +90,7 @@ def verify(
 ) -> None:
     """Restore the newest snapshot into a throw-away place and check it; exit code 1 when it is not whole."""
     with opened() as (house, say):
-        report = house.depots.test(name, actor=actor())
-        if whole:
-            report = house.depots.verify(name)
+        report = house.depots.test(name, actor=actor(), whole=whole)
     if as_json:
         print_json(
             {
@@ -222,9 +221,11 @@ def _seen(house: House, name: str) -> tuple[Sequence[Head], Sequence[str], Pleur
 
 
 def read_bucket(file: Path) -> BucketPlace:
-    """The bucket that a JSON file names, with its keys; raises BadInput."""
+    """The bucket that a JSON file names, with its keys; raises BadInput, also for what nobody asks for."""
     try:
-        return msgspec.json.decode(file.read_bytes(), type=BucketPlace)
+        given = msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
+        _refuse_unknown(file, given)
+        return msgspec.convert(given, BucketPlace)
     except (OSError, msgspec.MsgspecError) as error:
         raise BadInput(
             "bad-bucket-file",
@@ -232,6 +233,17 @@ def read_bucket(file: Path) -> BucketPlace:
             "write JSON with endpoint, bucket, access_key and secret_key, see docs/commands.md",
             file=str(file),
         ) from error
+
+
+def _refuse_unknown(file: Path, given: dict[str, Any]) -> None:
+    for key in given.keys() - {field.name for field in fields(BucketPlace)}:
+        raise BadInput(
+            "bad-bucket-file",
+            "the file {file} says {key}, which is nothing that a bucket has",
+            "check the spelling, see docs/commands.md",
+            file=str(file),
+            key=ascii(key)[1:-1][:40],
+        )
 
 
 def _known(house: House, place: str) -> str | None:

@@ -12,6 +12,7 @@ from pleura.entrypoints.cli.vault.sheets import reserved, unused
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.output import actor, print_json
+from pleura.prevent.health.check import Check
 
 
 def command(
@@ -44,16 +45,27 @@ def command(
                 )
         found = []
         for check in house.doctor.examine(deep=deep):
-            detail, fix = say(check.detail, **check.facts), say(check.fix, **check.facts)
-            found.append({"name": check.name, "ok": check.ok, "detail": detail, "fix": fix})
+            found.append(_facts(check, say))
             if not as_json:
-                print(f"{say('ok') if check.ok else say('WRONG'):6} {say(check.name):10} {detail}")
-                if not check.ok:
-                    print(f"{'':18}{say('repair')}: {fix}")
+                _print(check, found[-1], say)
     if as_json:
         print_json({"ok": all(check["ok"] for check in found), "checks": found, "sheets": sheets})
     if not all(check["ok"] for check in found):
         raise typer.Exit(1)
+
+
+def _facts(check: Check, say: Texts) -> dict[str, object]:
+    detail, fix = say(check.detail, **check.facts), say(check.fix, **check.facts)
+    if check.because:
+        detail = f"{detail}: {say(check.because)}"
+    return {"name": check.name, "ok": check.ok, "code": check.code, "detail": detail, "fix": fix}
+
+
+def _print(check: Check, facts: dict[str, object], say: Texts) -> None:
+    name = say(check.heading or check.name, **check.facts)
+    print(f"{say('ok') if check.ok else say('WRONG'):6} {name:10} {facts['detail']}")
+    if not check.ok:
+        print(f"{'':18}{say('repair')}: {facts['fix']}")
 
 
 def _complete_erasures(house: House, output: Path, say: Texts, *, as_json: bool) -> list[str]:

@@ -23,7 +23,7 @@ from pleura.entrypoints.passphrase import known_secret, new_secret
 from pleura.ledger.receipt import write_receipt
 from pleura.prevent.custody.erasure import Erased
 from pleura.prevent.custody.rules import APPROVALS, RULES
-from pleura.prevent.depots.deletions import ERASED
+from pleura.prevent.depots.filling import ERASED
 
 rules = typer.Typer(help="The rules of this installation.", no_args_is_help=True)
 people = typer.Typer(help="The people of this installation.", no_args_is_help=True)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
 
-from pleura.domain.custody.places import CloudChecklist
+from pleura.bootstrap import House
+from pleura.domain.custody.places import BucketPlace, CloudChecklist, checked_answer, read_answers
 from pleura.domain.errors import BadInput
 from pleura.entrypoints.cli.vault.backup import AsJson, Name, adopt, fetch, read_bucket, sync, verify
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.language import Texts
-from pleura.entrypoints.output import actor, print_json
+from pleura.entrypoints.output import actor, print_error, print_json
 
 app = typer.Typer(help="Keep a replica in a cloud store, which never holds a key.", no_args_is_help=True)
 app.command("verify")(verify)
@@ -39,6 +41,9 @@ QUESTIONS: Final = {
 }
 
 
+_WORDS: Final = {"yes": True, "no": False, "是": True, "否": False}
+
+
 @app.command("add")
 def add(
     name: Annotated[str, typer.Argument(help="What the replica is to be called: a-z, 0-9 and -.")],
@@ -48,7 +53,9 @@ def add(
 ) -> None:
     """Remember a bucket as a replica; its keys are kept sealed, and what the store must be is asked once."""
     with opened() as (house, say):
-        place, answers = read_bucket(bucket_file), _answers(checklist, say)
+        place = read_bucket(bucket_file)
+        house.depots.refuse(name, place)
+        answers = _answers(checklist, say, place.region)
         house.depots.add(name, "replica", place, answers, actor=actor())
         print(
             say("{name} is ready; delete {file}, then: pleura replica sync", name=name, file=str(bucket_file))
@@ -56,10 +63,20 @@ def add(
 
 
 @app.command("checklist")
-def checklist(name: Name, *, checklist: ChecklistFile = None) -> None:
-    """Answer the checklist of a replica again."""
+def checklist(
+    name: Name,
+    *,
+    checklist: ChecklistFile = None,
+    show: Annotated[bool, typer.Option("--show", help="Show the answers that are kept.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Answer the checklist of a replica again, or show it."""
     with opened() as (house, say):
-        house.depots.answer(name, _answers(checklist, say), actor=actor())
+        region = _region(house, name)
+        if show:
+            _show(house, name, say, as_json=as_json)
+            return
+        house.depots.answer(name, _answers(checklist, say, region), actor=actor())
         print(say("the checklist of {name} is kept", name=name))
 
 
@@ -93,21 +110,48 @@ def status(*, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def _answers(file: Path | None, say: Texts) -> CloudChecklist:
-    """The checklist in *file*, or asked for at the terminal; raises BadInput."""
+def _answers(file: Path | None, say: Texts, region: str) -> CloudChecklist:
+    """The checklist in *file*, or asked for at the terminal, for a bucket in *region*; raises BadInput."""
+    if file is None:
+        return read_answers({field.name: _asked(field.name, say, region) for field in fields(CloudChecklist)})
     try:
-        if file is not None:
-            return msgspec.json.decode(file.read_bytes(), type=CloudChecklist)
-        given = {field.name: _asked(field.name, say) for field in fields(CloudChecklist)}
-        return msgspec.convert(given, CloudChecklist, strict=False)
+        return read_answers(msgspec.json.decode(file.read_bytes(), type=dict[str, Any]), region)
     except (OSError, msgspec.MsgspecError) as error:
         raise BadInput(
-            "bad-checklist",
-            "the answers about the cloud store are not complete",
+            "bad-checklist-file",
+            "the file {file} holds no answers about a cloud store",
             "answer every question, see docs/commands.md",
+            file=str(file),
         ) from error
 
 
-def _asked(name: str, say: Texts) -> str:
-    answer = str(typer.prompt(say(QUESTIONS[name])))
-    return {"yes": "true", "no": "false", "是": "true", "否": "false"}.get(answer.strip().lower(), answer)
+def _asked(name: str, say: Texts, region: str) -> object:
+    """The answer to one question, which is asked until it can be used."""
+    while True:
+        answer = str(typer.prompt(say(QUESTIONS[name]))).strip()
+        try:
+            return checked_answer(name, _read(name, answer), region)
+        except BadInput as wrong:
+            print_error(wrong, say)
+
+
+def _read(name: str, answer: str) -> object:
+    if name == "mlps_level" and answer.isdecimal():
+        return int(answer)
+    return _WORDS.get(answer.lower(), answer)
+
+
+def _region(house: House, name: str) -> str:
+    place = house.depots.place(name)
+    return place.region if isinstance(place, BucketPlace) else ""
+
+
+def _show(house: House, name: str, say: Texts, *, as_json: bool) -> None:
+    (depot,) = [depot for depot in house.depots.all() if depot.name == name]
+    kept = json.loads(depot.checklist or "{}")
+    if as_json:
+        print_json({"name": name, **kept})
+        return
+    for question, answer in kept.items():
+        shown = {True: say("yes"), False: say("no")}.get(answer, answer) if type(answer) is bool else answer
+        print(f"{say(QUESTIONS[question])}: {shown}")
