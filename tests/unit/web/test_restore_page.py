@@ -16,6 +16,7 @@ from tests.fakes.dicom_files import image, part10, ramp
 from pleura.bootstrap import Founding, found_house, open_house
 from pleura.crypto.roots.recovery import new_code, spelled
 from pleura.domain.custody.places import FolderPlace
+from pleura.domain.errors import EnvironmentFault
 from pleura.entrypoints.web.app import build_app
 from pleura.entrypoints.web.desk import Desk
 from pleura.entrypoints.web.view import utc
@@ -239,6 +240,18 @@ def test_a_restore_that_is_cut_can_be_begun_again(client: TestClient, desk: Desk
     desk.restoring._stopped.clear()
 
     assert "1 images are back" in begin(client, backup.second).text
+
+
+def test_a_home_that_came_back_and_does_not_open_is_said(
+    client: TestClient, desk: Desk, backup: Backup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: str) -> None:
+        raise EnvironmentFault("no-home", "the home does not open", "start pleura serve again")
+
+    monkeypatch.setattr(desk.restoring, "_opened", refuse)
+    post(client, "/restore", right(desk, backup))
+
+    assert "the home does not open" in begin(client, backup.second).text
 
 
 def test_what_a_strange_backup_calls_a_time_does_not_break_the_page() -> None:

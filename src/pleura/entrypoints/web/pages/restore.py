@@ -45,7 +45,10 @@ def _state(request: AnyRequest) -> Template | Redirect:
         return page(request, "restore_running.html", {"restoring": here.restoring})
     if mine and here.restoring.found:
         return _choice(request, here.restoring.fault)
-    return page(request, "restore.html", {"problem": None, "form": {}})
+    # A home that came back and does not open has a fault, and nothing left to choose from.
+    fault = here.restoring.fault if mine else None
+    problem = texts(request).error(fault) if fault else None
+    return page(request, "restore.html", {"problem": problem, "form": {}})
 
 
 @post("/restore", opt=PUBLIC, status_code=200, sync_to_thread=True)
