@@ -19,8 +19,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from pleura.bootstrap import Founding, found_house, open_house
+from pleura.crypto.roots.recovery import spelled
+from pleura.domain.custody.places import FolderPlace
 from pleura.imaging.simulate.phantom import PATIENTS, make_film
 from pleura.imaging.simulate.stage import leak
+from pleura.settings import Settings
 
 CHROMIUM = Path("/usr/bin/chromium")
 SWITCHES = [
@@ -48,13 +52,19 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A real ``pleura serve`` over a home that is not there yet."""
+    with served(tmp_path_factory.mktemp("web") / "home", tmp_path_factory.mktemp("person")) as site:
+        yield site
+
+
+@contextlib.contextmanager
+def served(home: Path, person: Path) -> Iterator[Site]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {
         "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path_factory.mktemp("person")),
-        "PLEURA_HOME": str(tmp_path_factory.mktemp("web") / "home"),
+        "HOME": str(person),
+        "PLEURA_HOME": str(home),
         "PLEURA_LANGUAGE": "en",
     }
     command = [sys.executable, "-m", "pleura", "serve", "--port", str(port)]
@@ -65,7 +75,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             code = re.search(r"set-up code: (\w+)", said)
             assert code, said
             wait_until_it_listens(port)
-            yield Site(f"http://127.0.0.1:{port}", code[1], Path(environment["PLEURA_HOME"]))
+            yield Site(f"http://127.0.0.1:{port}", code[1], home)
         finally:
             server.terminate()
             assert server.wait(10) == 0
@@ -107,6 +117,28 @@ def page(browser: Browser, site: Site) -> Iterator[Page]:
 def picture(page: Page, name: str) -> None:
     if folder := os.environ.get("PLEURA_SCREENSHOTS"):
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+def overflowing(page: Page) -> list[str]:
+    """Every element that runs over the right edge, or hides a part of its content to the right."""
+    found: list[str] = page.evaluate(
+        "() => [...document.querySelectorAll('body *')].filter((e) => {"
+        " const box = e.getBoundingClientRect();"
+        " const hides = e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display != 'inline';"
+        " return box.width && e.tagName != 'INPUT' && (box.right > innerWidth + 0.5 || hides);"
+        "}).map((e) => `${e.tagName} ${e.className} ${e.textContent.slice(0, 30)}`)"
+    )
+    return found
+
+
+def lines_of(page: Page, selector: str) -> list[int]:
+    """How many lines the text of each element takes, by its height."""
+    found: list[int] = page.evaluate(
+        "(selector) => [...document.querySelectorAll(selector)].map((e) =>"
+        " Math.round((e.clientHeight - 8) / parseFloat(getComputedStyle(e).lineHeight)))",
+        selector,
+    )
+    return found
 
 
 def switch_language(page: Page) -> None:
@@ -210,6 +242,7 @@ def test_nothing_runs_over_the_edge_of_a_phone(page: Page, path: str) -> None:
     page.goto(path)
 
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 360
+    assert overflowing(page) == []
 
 
 def test_a_patient_is_found_by_id(page: Page) -> None:
@@ -237,13 +270,18 @@ def test_the_vault_page_shows_a_backup_and_its_restore_test(page: Page, site: Si
 
     page.goto("/vault")
     page.get_by_role("button", name="test a restore").click()
-    page.wait_for_selector("[role=status]")
-
-    assert "the snapshot restores" in page.inner_text("[role=status]")
+    page.wait_for_function("document.body.textContent.includes('the snapshot restores')")
     switch_language(page)
     page.goto("/vault")
+    page.locator("form[action='/vault/check'] button").click()
+    page.wait_for_selector(".checks")
     picture(page, "web-vault-zh")
-    assert "通过" in page.inner_text("table >> nth=0")
+
+    assert "通过" in page.inner_text(".depots")
+    page.set_viewport_size({"width": 360, "height": 720})
+    assert overflowing(page) == []
+    assert set(lines_of(page, ".acts button")) == {1}
+    picture(page, "web-vault-phone-zh")
     switch_language(page)
 
 
@@ -283,3 +321,57 @@ def test_a_file_can_be_dropped(page: Page) -> None:
     page.wait_for_selector("[role=alert]")
 
     assert "not-an-image" in page.inner_text(".code")
+
+
+@dataclass(frozen=True)
+class Backup:
+    folder: Path
+    code: str
+
+
+@pytest.fixture(scope="module")
+def backup(tmp_path_factory: pytest.TempPathFactory) -> Backup:
+    folder = tmp_path_factory.mktemp("backup")
+    settings = Settings(home=folder / "home")
+    facts = Founding(passphrase=PASSPHRASE, administrator="admin", password=PASSWORD)
+    code = spelled(found_house(settings, facts))
+    (folder / "nas").mkdir()
+    (folder / "film.dcm").write_bytes(make_film(5, PATIENTS[0]))
+    with open_house(settings, lambda: PASSPHRASE) as house:
+        name = "usb-disk-of-the-radiology-ward"
+        house.depots.add(name, "backup", FolderPlace(folder=str(folder / "nas")), None, actor="test")
+        assert house.arrivals.receive(folder / "film.dcm", actor="test").status == "stored"
+        house.depots.sync(name, actor="test")
+    return Backup(folder / "nas", code)
+
+
+@pytest.mark.parametrize(("locale", "back"), [("zh-CN", "已恢复 1 张图像"), ("en-GB", "1 images are back")])
+def test_a_home_comes_back_on_a_phone(
+    browser: Browser, backup: Backup, tmp_path: Path, locale: str, back: str
+) -> None:
+    with served(tmp_path / "again", tmp_path) as site:
+        context = browser.new_context(
+            viewport={"width": 360, "height": 720}, locale=locale, base_url=site.address
+        )
+        page = context.new_page()
+        page.goto("/restore")
+        page.click("summary")
+        page.fill("#setup_code", site.setup_code)
+        page.fill("#folder", str(backup.folder))
+        page.fill("#recovery_code", backup.code)
+        picture(page, f"web-restore-phone-{locale[:2]}")
+        assert overflowing(page) == []
+        assert page.evaluate("recovery_code.scrollHeight <= recovery_code.clientHeight")
+
+        page.click("form[action='/restore'] button")
+        page.wait_for_selector("[name=snapshot]")
+        assert overflowing(page) == []
+        page.fill("#passphrase", PASSPHRASE)
+        page.fill("#passphrase_again", PASSPHRASE)
+        page.click("form[action='/restore/begin'] button")
+        page.wait_for_selector(".steps")
+        picture(page, f"web-restored-phone-{locale[:2]}")
+
+        assert back in page.inner_text("[role=status]")
+        assert overflowing(page) == []
+        context.close()

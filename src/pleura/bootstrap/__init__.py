@@ -8,6 +8,7 @@ from pleura.bootstrap.homes import (
     found_house,
     is_founded,
     move_house,
+    openable_snapshots,
     recover_house,
     restore_house,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "move_house",
     "new_holder",
     "open_house",
+    "openable_snapshots",
     "recover_house",
     "refuse_occupied",
     "restore_house",

@@ -24,6 +24,7 @@ from pleura.crypto.roots.root import (
     create,
     hand_over,
     new_passphrase,
+    open_by_recovery,
     recover,
 )
 from pleura.domain.custody.places import Place
@@ -33,6 +34,7 @@ from pleura.domain.ports import RootHolder
 from pleura.ledger.entries import decode
 from pleura.prevent.depots.boxes import Boxes
 from pleura.prevent.depots.restore import fetch_objects, open_newest
+from pleura.prevent.depots.snapshot import Head, heads_of, newest_head
 from pleura.prevent.keyring import found_keyring, load_keyring
 from pleura.prevent.people.accounts import found_administrator
 from pleura.prevent.vault import every_image
@@ -121,6 +123,16 @@ def recover_house(settings: Settings, code: bytes, passphrase: str, *, actor: st
             house.ledger.append(unit.ledger, "recovered", actor, root_epoch=root.epoch)
         home.replace(hand_over(document, root, holder, holder.cost))
         root.forget()
+
+
+def openable_snapshots(place: Place, code: bytes) -> list[Head]:
+    """The snapshots that the recovery code opens, newest first; raises NotFound, EnvironmentFault."""
+    store = connect(place)
+    newest = newest_head(store)
+    found = [head for head in reversed(heads_of(store)) if _opens(head, code)]
+    if not found:
+        open_by_recovery(newest.by_recovery, code)  # It says why not.
+    return found
 
 
 def restore_house(
@@ -219,6 +231,14 @@ def _settled(home: Home, house: House) -> dict[str, tuple[int, int]]:
     if not home.database_left_behind():
         raise BadInput("database-in-use", "the home uses that database already", "there is nothing to move")
     return census(house.records.dump())
+
+
+def _opens(head: Head, code: bytes) -> bool:
+    try:
+        open_by_recovery(head.by_recovery, code)
+    except EnvironmentFault:
+        return False
+    return True
 
 
 def _new_holder(facts: Founding) -> AbstractContextManager[tuple[RootHolder, Argon2id | TokenKey]]:

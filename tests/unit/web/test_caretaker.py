@@ -14,6 +14,7 @@ from pleura.bootstrap import House
 from pleura.domain.installation import Depot
 from pleura.entrypoints.web import caretaker
 from pleura.entrypoints.web.caretaker import Caretaker, look_after
+from pleura.entrypoints.web.chores import Chores
 
 NAMES = ("one", "two")
 
@@ -83,7 +84,7 @@ def test_a_fault_that_nobody_thought_of_is_logged_without_its_words_and_work_goe
 def test_the_thread_outlives_any_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caretaker, "_SKETCH_SECONDS", 0.01)
     house = LittleHouse()
-    keeper = Caretaker(cast("House", house))
+    keeper = Caretaker(cast("House", house), Chores())
     keeper.start()
 
     while house.sketcher.tried < 3:
@@ -94,12 +95,14 @@ def test_the_thread_outlives_any_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not keeper._thread.is_alive()
 
 
-def test_a_backup_that_runs_ends_when_the_server_does() -> None:
-    house = LittleHouse(depots=Depots(waits=True))
-    keeper = Caretaker(cast("House", house))
+def test_a_backup_that_runs_is_seen_by_pages_and_ends_when_the_server_does() -> None:
+    house, chores = LittleHouse(depots=Depots(waits=True)), Chores()
+    keeper = Caretaker(cast("House", house), chores)
     keeper.start()
     assert house.depots.begun.wait(10)
+    assert chores.running() == {("sync", "one")}
 
     keeper.stop()
 
     assert house.depots.asked == ["sync one by caretaker"]
+    assert chores.running() == set()

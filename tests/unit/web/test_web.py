@@ -14,7 +14,6 @@ from litestar.testing import TestClient
 from tests.fakes.dicom_files import image, part10, ramp
 
 from pleura.bootstrap import Founding, found_house
-from pleura.crypto.roots.recovery import new_code, spelled
 from pleura.domain.custody.places import FolderPlace
 from pleura.domain.errors import EnvironmentFault, Refused
 from pleura.domain.installation import Depot
@@ -29,7 +28,7 @@ PASSPHRASE = "a long walk by the river"
 PASSWORD = "twelve quiet herons wade"
 
 PUBLIC = {"/static", "/first-run", "/restore", "/sign-in", "/language/{code}"}
-POSTED = ("copies", "sign-out", "find", "sync", "test")
+POSTED = ("copies", "sign-out", "find", "sync", "test", "check")
 
 
 @pytest.fixture(scope="module")
@@ -189,28 +188,6 @@ def test_a_patient_is_found_by_id_and_the_id_is_in_no_address(
     assert "before=" not in rest
 
 
-def test_the_vault_page_shows_checks_and_tests_a_restore(
-    client: TestClient, desk: Desk, tmp_path: Path
-) -> None:
-    (tmp_path / "nas").mkdir()
-    sign_in(client)
-    assert "pleura backup create" in client.get("/vault").text
-    desk.house.depots.add("nas", "backup", FolderPlace(folder=str(tmp_path / "nas")), None, actor="test")
-
-    def press(act: str) -> str:
-        return client.post(f"/vault/nas/{act}", data={"_csrf_token": token(client)}).text
-
-    assert "there is no snapshot there" in press("test")
-    assert "objects" in press("sync")
-    assert "the snapshot restores" in press("test")
-    assert "passed" in client.get("/vault").text
-    next((tmp_path / "nas" / "snapshots").iterdir()).write_bytes(b"changed")
-    assert "does not open" in press("test")
-    assert "seal-broken" in client.get("/vault").text
-    unknown = client.post("/vault/other/sync", data={"_csrf_token": token(client)}).text
-    assert "no backup or replica" in unknown
-
-
 @pytest.mark.parametrize(
     ("synced", "tested", "waits_for"),
     [
@@ -250,44 +227,6 @@ def test_the_caretaker_does_what_is_due_and_goes_on_after_a_fault(desk: Desk, tm
     assert state["gone"].synced_at is None
     assert state["well"].synced_at is not None
     assert (state["well"].tested_at is not None, state["well"].test_result) == (True, "")
-
-
-def test_a_home_is_restored_only_with_the_code_from_the_terminal_and_the_recovery_code(
-    desk: Desk, tmp_path: Path
-) -> None:
-    (tmp_path / "nas").mkdir()
-    desk.house.depots.add("safe", "backup", FolderPlace(folder=str(tmp_path / "nas")), None, actor="test")
-    code = spelled(desk.house.keys.reissue(actor="test", keep=list[bytes]().append))
-    desk.house.depots.sync("safe", actor="test")
-    empty = Desk(Settings(home=tmp_path / "home"))
-    with TestClient(build_app(empty, ["testserver.local"])) as client:
-        client.headers["accept-language"] = "en"
-        right = {
-            "setup_code": empty.setup_code,
-            "folder": str(tmp_path / "nas"),
-            "recovery_code": code,
-            "passphrase": "quite another passphrase",
-            "passphrase_again": "quite another passphrase",
-        }
-        wrong = [
-            {"setup_code": "00000000"},
-            {"recovery_code": spelled(new_code())},
-            {"recovery_code": "nonsense"},
-            {"folder": str(tmp_path / "elsewhere")},
-            {"passphrase_again": "other"},
-            {"passphrase": "short", "passphrase_again": "short"},
-        ]
-        for change in wrong:
-            form = {**right, **change, "_csrf_token": token(client)}
-            answer = client.post("/restore", data=form)
-            assert (answer.status_code, empty.is_open) == (400, False), change
-            assert code not in answer.text
-            assert not (tmp_path / "home").exists()
-        empty.brake.release()
-        answer = client.post("/restore", data={**right, "_csrf_token": token(client)})
-        assert (answer.status_code, empty.is_open) == (200, True), answer.text
-        assert "images are back" in answer.text
-        assert sign_in(client) == 302
 
 
 def test_a_browser_that_prefers_english_gets_english_and_the_rest_chinese(client: TestClient) -> None:

@@ -23,8 +23,8 @@ from litestar.template.config import TemplateConfig
 from pleura.domain.errors import BadInput, EnvironmentFault, NotFound, PleuraError, Refused
 from pleura.entrypoints.language import LANGUAGES
 from pleura.entrypoints.web.desk import Desk
-from pleura.entrypoints.web.pages import entrance, studies, tracing, vault
-from pleura.entrypoints.web.view import LANGUAGE_COOKIE, page, texts
+from pleura.entrypoints.web.pages import entrance, restore, studies, tracing, vault
+from pleura.entrypoints.web.view import LANGUAGE_COOKIE, is_restorer, page, texts
 
 _HERE: Final = Path(__file__).parent
 _YEAR: Final = 365 * 24 * 3600
@@ -64,6 +64,7 @@ def build_app(desk: Desk, hosts: list[str]) -> Litestar:
             home,
             language,
             *entrance.ROUTES,
+            *restore.ROUTES,
             *studies.ROUTES,
             *tracing.ROUTES,
             *vault.ROUTES,
@@ -103,9 +104,11 @@ async def sign_in_wall(request: Request[Any, Any, Any]) -> Response[Any] | None:
     """Send whoever is not signed in to the right door; public routes are open."""
     if request.route_handler.opt.get("public"):
         return None
-    if not request.app.state["desk"].is_open:
-        return Redirect("/first-run")
-    return None if request.session.get("account") else Redirect("/sign-in")
+    if request.session.get("account") and request.app.state["desk"].is_open:
+        return None
+    if is_restorer(request):
+        return Redirect("/restore")
+    return Redirect("/sign-in" if request.app.state["desk"].is_open else "/first-run")
 
 
 async def add_headers(response: Response[Any]) -> Response[Any]:

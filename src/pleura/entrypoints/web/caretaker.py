@@ -14,6 +14,7 @@ from typing import Final
 from pleura.bootstrap import House
 from pleura.domain.errors import PleuraError
 from pleura.domain.installation import Depot
+from pleura.entrypoints.web.chores import Chores
 
 FILL_EVERY: Final = timedelta(days=1)
 TEST_EVERY: Final = timedelta(days=30)
@@ -40,14 +41,20 @@ def sketch_arrivals(house: House, is_stopped: Callable[[], bool] = lambda: False
         house.sketcher.catch_up(is_stopped=is_stopped)
 
 
-def look_after(house: House, is_stopped: Callable[[], bool] = lambda: False) -> None:
-    """Do all that depots wait for, until *is_stopped*; a fault is logged and tried again."""
+def look_after(
+    house: House, chores: Chores | None = None, is_stopped: Callable[[], bool] = lambda: False
+) -> None:
+    """Do all that depots wait for, until *is_stopped*; a fault is logged and tried again.
+
+    What is under way is noted among *chores*, where pages see it.
+    """
+    noted = chores.noted if chores else lambda *_: contextlib.nullcontext()
     with _logged("depots"):
         for depot in house.depots.all():
             for act in due(depot, house.clock.now()):
                 if is_stopped():
                     return
-                with _logged(f"{act} of {depot.name}"):
+                with _logged(f"{act} of {depot.name}"), noted(act, depot.name):
                     getattr(house.depots, act)(depot.name, actor=_ACTOR, is_stopped=is_stopped)
 
 
@@ -70,8 +77,9 @@ def _logged(work: str) -> Iterator[None]:
 class Caretaker:
     """A thread that looks after one house until it is told to stop."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, chores: Chores) -> None:
         self._house = house
+        self._chores = chores
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="caretaker", daemon=True)
 
@@ -89,6 +97,6 @@ class Caretaker:
         while not self._stopped.is_set():
             sketch_arrivals(self._house, self._stopped.is_set)
             if time.monotonic() >= depots_at:
-                look_after(self._house, self._stopped.is_set)
+                look_after(self._house, self._chores, self._stopped.is_set)
                 depots_at = time.monotonic() + _DEPOT_SECONDS
             self._stopped.wait(_SKETCH_SECONDS)

@@ -13,6 +13,8 @@ from typing import Final
 from pleura.bootstrap import House, open_house
 from pleura.domain.errors import EnvironmentFault, Refused
 from pleura.entrypoints.web.caretaker import Caretaker
+from pleura.entrypoints.web.chores import Chores
+from pleura.entrypoints.web.restoring import Restoring
 from pleura.settings import Settings
 
 _MOST_PICTURES: Final = 24
@@ -78,6 +80,8 @@ class Desk:
         self.settings = settings
         self.pictures = Pictures()
         self.brake = Brake()
+        self.chores = Chores()
+        self.restoring = Restoring(settings, self.open)
         self.setup_code = secrets.token_hex(4)
         """Proves in the browser that whoever sets the home up also sees the terminal."""
         self._open = contextlib.ExitStack()
@@ -100,12 +104,14 @@ class Desk:
     def open(self, passphrase: str) -> None:
         """Open the house; raises EnvironmentFault."""
         house = self._open.enter_context(open_house(self.settings, lambda: passphrase))
-        caretaker = Caretaker(house)
+        caretaker = Caretaker(house, self.chores)
         caretaker.start()
         self._open.callback(caretaker.stop)
         self._house = house
 
     def close(self) -> None:
-        """Close the house."""
+        """Close the house, once no work is under way in it any more."""
+        self.restoring.stop()
         self._house = None
+        self.chores.stop()
         self._open.close()

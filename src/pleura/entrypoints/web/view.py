@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from litestar import Request
@@ -20,8 +21,20 @@ AnyRequest = Request[Any, Any, Any]
 
 def page(request: AnyRequest, name: str, facts: Mapping[str, Any], status: int = 200) -> Template:
     """The template *name* with *facts*, the texts and the signed-in account."""
-    context = {"say": texts(request), "account": account(request), **facts}
+    context = {"say": texts(request), "account": account(request), "utc": utc, **facts}
     return Template(template_name=name, context=context, status_code=status)
+
+
+def utc(moment: datetime | str) -> str:
+    """*moment* as pages write it; what a stranger's depot calls a time, and is none, stays as it is."""
+    if isinstance(moment, str):
+        try:
+            moment = datetime.fromisoformat(moment)
+        except ValueError:
+            return str(moment)
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC)
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def texts(request: AnyRequest) -> Texts:
@@ -33,6 +46,12 @@ def texts(request: AnyRequest) -> Texts:
         ]
         chosen = next((language for language in wanted if language in {"zh", "en"}), "zh")
     return Texts(chosen)
+
+
+def is_restorer(request: AnyRequest) -> bool:
+    """Whether this person has shown the set-up code and looks for a backup, or has just restored one."""
+    session = request.scope.get("session")
+    return isinstance(session, dict) and bool(session.get("restorer"))
 
 
 def account(request: AnyRequest) -> str | None:
@@ -53,3 +72,8 @@ def desk(request: AnyRequest) -> Desk:
     """The desk of this application."""
     found: Desk = request.app.state["desk"]
     return found
+
+
+def pending(request: AnyRequest) -> int:
+    """The number of films that a trace would have to prepare for searching first."""
+    return len(desk(request).house.sketcher.pending())

@@ -9,19 +9,18 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect, Template
 
-from pleura.bootstrap import Founding, Restored, Source, found_house, restore_house
-from pleura.crypto.roots.recovery import read_code, spelled
-from pleura.domain.custody.places import FolderPlace
-from pleura.domain.errors import BadInput, PleuraError, Refused
+from pleura.bootstrap import Founding, found_house
+from pleura.crypto.roots.recovery import spelled
+from pleura.domain.errors import BadInput, Refused
 from pleura.entrypoints.web.desk import Desk
 from pleura.entrypoints.web.view import AnyRequest, Form, desk, page, texts
 
 FormBody = Annotated[Form, Body(media_type=RequestEncodingType.URL_ENCODED)]
 
-_PUBLIC: Final = {"public": True}
+PUBLIC: Final = {"public": True}
 
 
-@get("/first-run", opt=_PUBLIC, sync_to_thread=False)
+@get("/first-run", opt=PUBLIC, sync_to_thread=False)
 def first_run(request: AnyRequest) -> Template | Redirect:
     """The form that makes a home."""
     if desk(request).is_open:
@@ -29,7 +28,7 @@ def first_run(request: AnyRequest) -> Template | Redirect:
     return page(request, "first_run.html", {"problem": None, "form": {}})
 
 
-@post("/first-run", opt=_PUBLIC, status_code=200, sync_to_thread=True)
+@post("/first-run", opt=PUBLIC, status_code=200, sync_to_thread=True)
 def make_home(request: AnyRequest, data: FormBody) -> Template | Redirect:
     """A new home and its recovery sheet, shown once."""
     if desk(request).is_open:
@@ -47,10 +46,10 @@ def make_home(request: AnyRequest, data: FormBody) -> Template | Redirect:
 
 def _make_home(request: AnyRequest, data: Form) -> str:
     here = desk(request)
-    _check_setup_code(here, data)
-    for first, second in (("passphrase", "passphrase_again"), ("password", "password_again")):
-        if data.get(first) != data.get(second):
-            raise BadInput("secrets-differ", "the two entries differ", "start again")
+    check_setup_code(here, data.get("setup_code", ""))
+    here.restoring.refuse_running()
+    refuse_differing(data, "passphrase")
+    refuse_differing(data, "password")
     founding = Founding(
         passphrase=data.get("passphrase", ""),
         administrator=data.get("administrator", ""),
@@ -61,9 +60,16 @@ def _make_home(request: AnyRequest, data: Form) -> str:
     return recovery_code
 
 
-def _check_setup_code(here: Desk, data: Form) -> None:
+def refuse_differing(data: Form, field: str) -> None:
+    """Raise BadInput when a secret was not typed twice the same."""
+    if data.get(field) != data.get(f"{field}_again"):
+        raise BadInput("secrets-differ", "the two entries differ", "start again")
+
+
+def check_setup_code(here: Desk, typed: str) -> None:
+    """Raise Refused for whoever does not see the terminal."""
     # The brake leaves no room to learn the code from the time of the answer.
-    if data.get("setup_code", "").strip() != here.setup_code:
+    if typed.strip() != here.setup_code:
         raise Refused(
             "wrong-setup-code",
             "the set-up code is not the one on the terminal",
@@ -71,45 +77,7 @@ def _check_setup_code(here: Desk, data: Form) -> None:
         )
 
 
-@get("/restore", opt=_PUBLIC, sync_to_thread=False)
-def restore_form(request: AnyRequest) -> Template | Redirect:
-    """The form that brings a home back from a backup."""
-    if desk(request).is_open:
-        return Redirect("/sign-in")
-    return page(request, "restore.html", {"problem": None, "form": {}, "restored": None})
-
-
-@post("/restore", opt=_PUBLIC, status_code=200, sync_to_thread=True)
-def restore_home(request: AnyRequest, data: FormBody) -> Template | Redirect:
-    """The home as the newest snapshot of a backup has it."""
-    here = desk(request)
-    if here.is_open:
-        return Redirect("/sign-in")
-    try:
-        here.brake.press()
-        restored = _restore_home(here, data)
-    except PleuraError as error:
-        kept = {"folder": data.get("folder", "")}
-        facts = {"problem": texts(request).error(error), "form": kept, "restored": None}
-        return page(request, "restore.html", facts, 400)
-    return page(request, "restore.html", {"problem": None, "form": {}, "restored": restored})
-
-
-def _restore_home(here: Desk, data: Form) -> Restored:
-    _check_setup_code(here, data)
-    if data.get("passphrase") != data.get("passphrase_again"):
-        raise BadInput("secrets-differ", "the two entries differ", "start again")
-    source = Source(
-        place=FolderPlace(folder=data.get("folder", "")),
-        code=read_code(data.get("recovery_code", "").splitlines()),
-    )
-    passphrase = data.get("passphrase", "")
-    restored = restore_house(here.settings, source, passphrase, actor="web")
-    here.open(passphrase)
-    return restored
-
-
-@get("/sign-in", opt=_PUBLIC, sync_to_thread=False)
+@get("/sign-in", opt=PUBLIC, sync_to_thread=False)
 def sign_in_form(request: AnyRequest) -> Template | Redirect:
     """The sign-in form."""
     if not desk(request).is_open:
@@ -117,7 +85,7 @@ def sign_in_form(request: AnyRequest) -> Template | Redirect:
     return page(request, "sign_in.html", {"problem": None})
 
 
-@post("/sign-in", opt=_PUBLIC, status_code=200, sync_to_thread=True)
+@post("/sign-in", opt=PUBLIC, status_code=200, sync_to_thread=True)
 def sign_in(request: AnyRequest, data: FormBody) -> Template | Redirect:
     """The studies for a right name and password; else the form again, the same for either being wrong."""
     brake = desk(request).brake
@@ -140,4 +108,4 @@ def sign_out(request: AnyRequest) -> Redirect:
     return Redirect("/sign-in")
 
 
-ROUTES: Final[list[Any]] = [first_run, make_home, restore_form, restore_home, sign_in_form, sign_in, sign_out]
+ROUTES: Final[list[Any]] = [first_run, make_home, sign_in_form, sign_in, sign_out]

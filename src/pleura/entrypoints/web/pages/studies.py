@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 from litestar import Response, get, post
+from litestar.concurrency import sync_to_thread
 from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
 from litestar.exceptions import NotFoundException
@@ -16,7 +17,7 @@ from pleura.entrypoints.intake import unpacked
 from pleura.entrypoints.web.desk import Picture
 from pleura.entrypoints.web.pages.entrance import FormBody
 from pleura.entrypoints.web.pages.uploads import kept
-from pleura.entrypoints.web.view import AnyRequest, desk, page, signed_in, texts
+from pleura.entrypoints.web.view import AnyRequest, desk, page, pending, signed_in, texts
 from pleura.prevent.copies import CopyRequest
 
 PAGE: Final = 50
@@ -103,10 +104,11 @@ def make_copy(request: AnyRequest, image: FromPath[str], data: FormBody) -> Resp
     )
 
 
-@get("/import", sync_to_thread=False)
-def import_form(request: AnyRequest) -> Template:
+@get("/import")
+async def import_form(request: AnyRequest) -> Template:
     """The page where films are dropped."""
-    return page(request, "import.html", {"arrivals": None})
+    waiting = await sync_to_thread(pending, request)
+    return page(request, "import.html", {"arrivals": None, "pending": waiting})
 
 
 @post("/import", status_code=200, sync_to_thread=True)
@@ -127,7 +129,7 @@ def import_films(request: AnyRequest, data: Uploads) -> Template:
                 arrival = desk(request).house.arrivals.receive(path, actor=actor)
                 reason = say.error(arrival.refusal) if arrival.refusal else None
                 arrivals.append({"name": upload.filename, "arrival": arrival, "reason": reason})
-    return page(request, "import.html", {"arrivals": arrivals})
+    return page(request, "import.html", {"arrivals": arrivals, "pending": pending(request)})
 
 
 def _by_study(images: list[Image]) -> list[list[Image]]:

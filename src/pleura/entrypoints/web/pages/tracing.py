@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 from litestar import get, post
+from litestar.concurrency import sync_to_thread
 from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
@@ -16,15 +17,16 @@ from pleura.domain.errors import BadInput
 from pleura.entrypoints.trace_view import trace_lines, trace_picture
 from pleura.entrypoints.web.desk import Picture
 from pleura.entrypoints.web.pages.uploads import kept
-from pleura.entrypoints.web.view import AnyRequest, desk, page, signed_in, texts
+from pleura.entrypoints.web.view import AnyRequest, desk, page, pending, signed_in, texts
 
 Upload = Annotated[dict[str, Any], Body(media_type=RequestEncodingType.MULTI_PART)]
 
 
-@get("/trace", sync_to_thread=False)
-def trace_form(request: AnyRequest) -> Template:
+@get("/trace")
+async def trace_form(request: AnyRequest) -> Template:
     """The page where a found picture is dropped."""
-    return page(request, "trace.html", {"report": None})
+    waiting = await sync_to_thread(pending, request)
+    return page(request, "trace.html", {"report": None, "pending": waiting})
 
 
 @post("/trace", status_code=200, sync_to_thread=True)
@@ -42,7 +44,7 @@ def trace(request: AnyRequest, data: Upload) -> Template:
     return page(
         request,
         "trace.html",
-        {"report": found.report, "headline": headline, "lines": lines, "picture": name},
+        {"report": found.report, "headline": headline, "lines": lines, "picture": name, "pending": 0},
     )
 
 

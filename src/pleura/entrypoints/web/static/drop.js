@@ -1,7 +1,6 @@
 // Forms work without this file; it adds dropping files and a word while the server works.
 for (const form of document.querySelectorAll("form[data-drop]")) {
   const input = form.querySelector("input[type=file]");
-  const button = form.querySelector("button");
   for (const kind of ["dragenter", "dragover"]) {
     form.addEventListener(kind, (event) => { event.preventDefault(); form.classList.add("over"); });
   }
@@ -13,7 +12,9 @@ for (const form of document.querySelectorAll("form[data-drop]")) {
     input.files = event.dataTransfer.files;
     if (form.reportValidity()) form.requestSubmit();
   });
-  form.addEventListener("submit", () => {
+}
+for (const button of document.querySelectorAll("button[data-busy]")) {
+  button.form.addEventListener("submit", () => {
     button.textContent = button.dataset.busy;
     setTimeout(() => { button.disabled = true; });
   });
