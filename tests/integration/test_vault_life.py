@@ -801,6 +801,10 @@ def test_a_hospital_is_told_why_it_cannot_erase_and_what_it_can_do(person: Perso
 
     refused = person.types("erase", kept, "--yes")
     assert (refused.returncode, "[retention-runs]" in refused.stderr) == (3, True)
+    assert person.types("erase", kept, "--dry-run").returncode == 3
+    # Only the one that was meant is in the ledger.
+    recorded = [entry for entry in person.lines("audit", "show") if entry["kind"] == "erase-refused"]
+    assert [(entry["subject"], entry["reason"]) for entry in recorded] == [(kept, "retention-runs")]
     assert person.types("restrict", kept).returncode == 0
     copied = person.types("copy", kept, "--to", "X", "--purpose", "y", "-o", "c.png")
     assert (copied.returncode, "[processing-restricted]" in copied.stderr) == (3, True)

@@ -87,6 +87,15 @@ class Erasure:
                 raise _kept(until)
         return [sealed.image.id for sealed in images]
 
+    def permit(self, subject: str, *, actor: str) -> Sequence[str]:
+        """What `plan` says, for somebody who means it: a refusal is recorded."""
+        try:
+            return self.plan(subject)
+        except Refused as refusal:
+            with self.records.begin() as unit:
+                self.ledger.append(unit.ledger, "erase-refused", actor, subject=subject, reason=refusal.code)
+            raise
+
     def known(self, subject: str) -> int:
         """The number of images of an image, a study or a patient; raises NotFound."""
         with self.records.begin() as unit:
@@ -97,7 +106,7 @@ class Erasure:
 
         *account* is whoever signed in to ask; raises Refused where two are needed and nobody did.
         """
-        self._permit(subject, actor)
+        self.permit(subject, actor=actor)
         with self.records.begin() as unit:
             if rule(unit.catalogue, APPROVALS) == "1":
                 return None
@@ -162,7 +171,7 @@ class Erasure:
 
     def _begin(self, subject: str, actor: str, request: str) -> None:
         """The step that decides: all of it is durable, or nothing has happened."""
-        self._permit(subject, actor)
+        self.permit(subject, actor=actor)
         self._refuse_halfway()
         with self.records.begin() as unit:
             _refuse_unapproved(subject, request, unit.catalogue)
@@ -228,15 +237,6 @@ class Erasure:
                 "a rotation of the root key was cut, and what is erased now would not be destroyed by it",
                 "complete it first: pleura key rotate",
             )
-
-    def _permit(self, subject: str, actor: str) -> None:
-        """Return when the law does not keep *subject*; a refusal is recorded."""
-        try:
-            self.plan(subject)
-        except Refused as refusal:
-            with self.records.begin() as unit:
-                self.ledger.append(unit.ledger, "erase-refused", actor, subject=subject, reason=refusal.code)
-            raise
 
     def _visit(self, image: Image) -> datetime:
         """When the patient was there: the day the data set names, else the day the image arrived."""

@@ -58,10 +58,11 @@ def erase(
     """Erase an image, a study or a patient for good, here and in every backup; writes a new sheet."""
     with opened(alone=True) as (house, say):
         begun = {each.subject: each.images for each in house.erasure.under_way()}
-        images = begun.get(subject) or house.erasure.plan(subject)
         if dry_run:
+            images = begun.get(subject) or house.erasure.plan(subject)
             _say_plan(subject, images, say, as_json=as_json)
             return
+        images = begun.get(subject) or house.erasure.permit(subject, actor=actor())
         request = ""
         if subject not in begun:
             person = _Person(name=approve or as_, password_file=password_file, approves=bool(approve))
