@@ -11,11 +11,10 @@ from typing import Annotated
 import typer
 
 from pleura.bootstrap import House
-from pleura.crypto.roots.recovery import spelled
 from pleura.domain.custody.erasure import ErasureRequest
 from pleura.domain.errors import EnvironmentFault
 from pleura.domain.installation import Account
-from pleura.entrypoints.cli.vault.sheets import reserved, unused
+from pleura.entrypoints.cli.vault.sheets import Sheets, reserved, unused
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.output import actor, new_file, print_json, write_durably
@@ -74,7 +73,7 @@ def erase(
                 raise typer.Exit(1)
         files = _Files(
             receipt=receipt or unused(Path(f"receipt-{subject}.json")),
-            sheet=output or unused(Path(f"recovery-{subject}.pdf")),
+            sheet=output or unused(Path(f"recovery-{subject}.pdf"), house.keys.shares()),
         )
         who = f"cli:{approve}" if approve else actor()
         _erase(house, subject, who, request, files, say, as_json=as_json)
@@ -186,7 +185,7 @@ def _erase(
 ) -> None:
     with reserved(house, files.sheet, say) as sheets, new_file(files.receipt) as stream:
         erased = house.erasure.erase(subject, actor=who, keep=sheets.keep, request=request)
-        _say_erased(house, erased, say, as_json=as_json)
+        _say_erased(house, erased, sheets, say, as_json=as_json)
         if sheets.code and not as_json:
             sheets.tell(as_json=False)
         try:
@@ -216,7 +215,7 @@ def _say_waiting(request: ErasureRequest, say: Texts, *, as_json: bool) -> None:
     print(say("next step") + f": pleura erase {request.subject} --approve ACCOUNT")
 
 
-def _say_erased(house: House, erased: Erased, say: Texts, *, as_json: bool) -> None:
+def _say_erased(house: House, erased: Erased, sheets: Sheets, say: Texts, *, as_json: bool) -> None:
     if as_json:
         print_json(
             {
@@ -228,7 +227,8 @@ def _say_erased(house: House, erased: Erased, say: Texts, *, as_json: bool) -> N
                 "depots": erased.depots,
                 "index": erased.receipt.index,
                 "public_key": house.ledger_key.hex(),
-                "recovery_code": spelled(erased.recovery_code) if erased.recovery_code else "",
+                "sheets": sheets.files if sheets.code else [],
+                "recovery_code": sheets.told,
             }
         )
         return
