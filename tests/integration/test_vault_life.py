@@ -738,6 +738,16 @@ def test_two_people_erase_and_one_alone_cannot(person: Person) -> None:
         refused = person.types("erase", gone, "--approve", name, "--password-file", file, "--yes")
         assert (refused.returncode, f"[{code}]" in refused.stderr) == (3, True)
     assert gone in images(person)
+    waiting = answer(person, "erase", "--requests")
+    assert (waiting["request"], waiting["subject"], waiting["asked_by"]) == (asked["request"], gone, "ann")
+    # The request is withdrawn, and nobody can approve it any more; then it is made again.
+    assert answer(person, "erase", str(asked["request"]), "--withdraw")["status"] == "withdrawn"
+    assert person.lines("erase", "--requests") == []
+    withdrawn = person.types("erase", gone, "--approve", "bob", "--password-file", "bob", "--yes")
+    assert (withdrawn.returncode, "[request-unknown]" in withdrawn.stderr) == (1, True)
+    assert "erase-withdrawn" in [entry["kind"] for entry in person.lines("audit", "show")]
+    assert person.types("erase").returncode == 2
+    answer(person, "erase", gone, "--as", "ann", "--password-file", "ann")
     done = person.types("erase", gone, "--approve", "bob", "--password-file", "bob", "--yes")
 
     assert done.returncode == 0, done.stderr

@@ -127,14 +127,29 @@ class Erasure:
         with self.records.begin() as unit:
             request = unit.catalogue.erasure_request(name)
         if request is None:
-            raise NotFound(
-                "request-unknown",
-                "nobody has asked for the erasure of {request}",
-                "ask for it first, under an account: pleura erase NAME --as ACCOUNT",
-                request=name,
-            )
+            raise _unasked(name)
         if request.asked_by == account.name:
             raise second_person_needed()
+        return request
+
+    def requests(self) -> Sequence[ErasureRequest]:
+        """The requests that wait for a second person, oldest first."""
+        with self.records.read() as unit:
+            return unit.catalogue.erasure_requests()
+
+    def withdraw(self, name: str, *, actor: str) -> ErasureRequest:
+        """The request of that name or subject, which waits no longer; raises NotFound.
+
+        Anybody who opens the home may do it: nothing is lost, and the ledger says who it was.
+        """
+        with self.records.begin() as unit:
+            request = unit.catalogue.erasure_request(name)
+            if request is None:
+                raise _unasked(name)
+            unit.catalogue.drop_erasure_request(request.name)
+            self.ledger.append(
+                unit.ledger, "erase-withdrawn", actor, subject=request.subject, request=request.name
+            )
         return request
 
     def under_way(self) -> Sequence[BegunErasure]:
@@ -298,6 +313,15 @@ def _kept(until: datetime) -> Refused:
         "part of it",
         "restrict its processing instead (PIPL article 47): pleura restrict",
         until=until.date().isoformat(),
+    )
+
+
+def _unasked(name: str) -> NotFound:
+    return NotFound(
+        "request-unknown",
+        "nobody has asked for the erasure of {request}",
+        "ask for it first, under an account: pleura erase NAME --as ACCOUNT",
+        request=name,
     )
 
 

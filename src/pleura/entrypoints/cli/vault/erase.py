@@ -32,8 +32,16 @@ Subject = Annotated[str, typer.Argument(help="Name of an image, a study or a pat
 
 
 def erase(
-    subject: Subject,
+    subject: Annotated[
+        str, typer.Argument(help="Name of an image, a study or a patient, or of a request to withdraw.")
+    ] = "",
     *,
+    requests: Annotated[
+        bool, typer.Option("--requests", help="Only list the requests that wait for a second person.")
+    ] = False,
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="Withdraw the request instead; nothing is erased.")
+    ] = False,
     receipt: Annotated[
         Path | None, typer.Option(help="File to write the receipt to; default receipt-NAME.json.")
     ] = None,
@@ -55,6 +63,9 @@ def erase(
     as_json: AsJson = False,
 ) -> None:
     """Erase an image, a study or a patient for good, here and in every backup; writes a new sheet."""
+    if requests or withdraw or not subject:
+        _settle_requests(subject, requests=requests, withdraw=withdraw, as_json=as_json)
+        return
     with opened(alone=True) as (house, say):
         begun = {each.subject: each.images for each in house.erasure.under_way()}
         if dry_run:
@@ -173,6 +184,38 @@ def _approved(house: House, subject: str, person: _Person, say: Texts, *, as_jso
         return ""
     _say_waiting(waiting, say, as_json=as_json)
     return None
+
+
+def _settle_requests(subject: str, *, requests: bool, withdraw: bool, as_json: bool) -> None:
+    """List the requests, or withdraw one: neither erases anything."""
+    if requests == withdraw or withdraw != bool(subject):
+        raise typer.BadParameter("SUBJECT, or --requests, or SUBJECT --withdraw")
+    with opened() as (house, say):
+        if requests:
+            _say_requests(house.erasure.requests(), say, as_json=as_json)
+            return
+        request = house.erasure.withdraw(subject, actor=actor())
+    if as_json:
+        print_json({"subject": request.subject, "status": "withdrawn", "request": request.name})
+        return
+    print(say("{request} is withdrawn; nothing was erased", request=request.name))
+
+
+def _say_requests(waiting: Sequence[ErasureRequest], say: Texts, *, as_json: bool) -> None:
+    for each in waiting:
+        if as_json:
+            print_json(
+                {
+                    "request": each.name,
+                    "subject": each.subject,
+                    "asked_by": each.asked_by,
+                    "asked_at": each.asked_at.isoformat(),
+                }
+            )
+        else:
+            print(f"{each.name}  {each.subject}  {each.asked_by}  {each.asked_at:%Y-%m-%d %H:%M} UTC")
+    if not waiting and not as_json:
+        print(say("no request waits for a second person"))
 
 
 def _signed_in(house: House, name: str, password_file: Path | None, say: Texts) -> Account:
