@@ -46,7 +46,7 @@ class FakeCatalogue:
     accounts: dict[str, Account] = field(default_factory=dict)
     policies: dict[str, str] = field(default_factory=dict)
     restrictions: dict[str, Restriction] = field(default_factory=dict)
-    erasure_requests: dict[str, ErasureRequest] = field(default_factory=dict)
+    erasure_requests_by_name: dict[str, ErasureRequest] = field(default_factory=dict)
     erasures: dict[str, BegunErasure] = field(default_factory=dict)
     noted: set[tuple[str, str]] = field(default_factory=set)
     kept_depots: dict[str, Depot] = field(default_factory=dict)
@@ -178,15 +178,19 @@ class FakeCatalogue:
         return next((self.restrictions[name] for name in subjects if name in self.restrictions), None)
 
     def add_erasure_request(self, request: ErasureRequest) -> None:
-        self.erasure_requests[request.name] = request
+        self.erasure_requests_by_name[request.name] = request
 
     def erasure_request(self, name: str) -> ErasureRequest | None:
         return next(
-            (each for each in self.erasure_requests.values() if name in {each.name, each.subject}), None
+            (each for each in self.erasure_requests_by_name.values() if name in {each.name, each.subject}),
+            None,
         )
 
+    def erasure_requests(self) -> Sequence[ErasureRequest]:
+        return sorted(self.erasure_requests_by_name.values(), key=lambda each: (each.asked_at, each.name))
+
     def drop_erasure_request(self, name: str) -> None:
-        self.erasure_requests.pop(name, None)
+        self.erasure_requests_by_name.pop(name, None)
 
     def begin_erasure(self, erasure: BegunErasure) -> None:
         _refuse_known(erasure.subject in self.erasures)

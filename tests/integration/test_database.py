@@ -506,6 +506,7 @@ def test_rules_restrictions_requests_and_depots_come_back(either: Records) -> No
         assert rows.restricted(["img-1", "stu-1"]) == Restriction(subject="stu-1", since=AT)
         assert rows.restricted(["img-1"]) is None
         assert rows.erasure_request("era-1") == rows.erasure_request("img-1") == request
+        assert rows.erasure_requests() == [request]
         assert rows.depots() == [replace(depot, synced_at=AT, test_result="seal-broken")]
         rows.lift("stu-1")
         rows.drop_erasure_request("era-1")

@@ -231,7 +231,7 @@ def test_a_recovery_reads_the_root_file_under_the_lock_too(
         if not fresh:
             fresh.append(b"")
             with open_house(settings, passphrase, alone=True) as house:
-                fresh.append(house.keys.reissue(actor="test"))
+                house.keys.reissue(actor="test", keep=fresh.append)
         return plain(home, alone=alone)
 
     monkeypatch.setattr(Home, "lock", lock)
@@ -260,7 +260,7 @@ def test_an_empty_folder_becomes_a_home_from_within(tmp_path: Path) -> None:
     machine = Machine(Home(settings.home))
     assert [path.name for path in machine.leftovers()] == ["pleura.db"]
     machine.sweep()
-    assert names(settings.home) == ["lock", "lost+found", "objects", "pleura.db", "root.json"]
+    assert names(settings.home) == ["instance", "lock", "lost+found", "objects", "pleura.db", "root.json"]
 
 
 def test_a_home_that_could_not_be_made_leaves_the_folder_empty(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Final, Literal
 import segno
 import typst
 
-from pleura.crypto.roots.recovery import spelled, worded
+from pleura.crypto.roots.recovery import WHOLE, Shares, spelled, worded
 from pleura.entrypoints.language import Texts
 
 _TEMPLATE: Final = """
@@ -62,8 +62,9 @@ class Sheet:
     about: About
     code: str
     words: Sequence[str] = ()
-    share: str = ""
-    """Such as ``share 2 of 3; any 2 are enough``; empty for the whole code."""
+    number: int = 1
+    """Which of the shares it is."""
+    shares: Shares = WHOLE
 
 
 def whole_sheet(code: bytes, language: str, about: About) -> Sheet:
@@ -74,6 +75,7 @@ def whole_sheet(code: bytes, language: str, about: About) -> Sheet:
 
 def sheet_pdf(sheet: Sheet, say: Texts, font: Path | None) -> bytes:
     """The sheet as a PDF of one page; without a Chinese font it is in whatever the machine has."""
+    is_share = sheet.shares != WHOLE
     facts: dict[str, object] = {
         "title": say("Recovery sheet of pleura"),
         "lines": [
@@ -83,22 +85,42 @@ def sheet_pdf(sheet: Sheet, say: Texts, font: Path | None) -> bytes:
                 epoch=sheet.about.epoch,
                 day=f"{sheet.about.made_at:%Y-%m-%d %H:%M} UTC",
             ),
-            *([sheet.share] if sheet.share else []),
+            *([_which(sheet, say)] if is_share else []),
         ],
-        "code_title": say("Share") if sheet.share else say("Recovery code"),
-        "share": bool(sheet.share),
+        "code_title": say("Share") if is_share else say("Recovery code"),
+        "share": is_share,
         "code": sheet.code,
         "words_title": say("The same in words"),
         "words": list(sheet.words),
         "qr": _qr(sheet.code),
         "rules": [
-            say("Whoever has this code and the home, or a backup of this epoch, can open every image."),
+            _power(sheet.shares, say),
             say("Keep it on paper, away from the machine; never photograph it, never send it."),
             say("To use it: pleura key recover (the home is here) or pleura backup restore (it is lost)."),
             say("When a newer sheet has been printed, destroy this one: burn or shred it."),
         ],
     }
     return _compiled(facts, font)
+
+
+def _which(sheet: Sheet, say: Texts) -> str:
+    return say(
+        "share {number} of {total}; any {needed} are enough",
+        number=sheet.number,
+        total=sheet.shares.total,
+        needed=sheet.shares.needed,
+    )
+
+
+def _power(shares: Shares, say: Texts) -> str:
+    if shares == WHOLE:
+        return say("Whoever has this code and the home, or a backup of this epoch, can open every image.")
+    return say(
+        "This share alone opens nothing; {needed} of the {total}, with the home or a backup of this epoch, "
+        "open every image.",
+        needed=shares.needed,
+        total=shares.total,
+    )
 
 
 def _compiled(facts: dict[str, object], font: Path | None) -> bytes:

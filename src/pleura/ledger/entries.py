@@ -41,6 +41,7 @@ KINDS: Final[Mapping[str, _Facts]] = MappingProxyType(
         "recovery": _Facts(frozenset({"needed", "shares"})),
         "recovered": _Facts(frozenset({"root_epoch"})),
         "erase-request": _Facts(frozenset({"subject", "request"})),
+        "erase-withdrawn": _Facts(frozenset({"subject", "request"})),
         "erase-refused": _Facts(frozenset({"subject", "reason"})),
         "erase": _Facts(frozenset({"subject", "images", "copies", "root_epoch"}), frozenset({"request"})),
         "restrict": _Facts(frozenset({"subject"})),

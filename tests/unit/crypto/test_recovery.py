@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pleura.crypto.roots.recovery import new_code, read_code, spelled, split, worded
+from pleura.crypto.roots.recovery import Shares, new_code, read_code, spelled, split, worded
 from pleura.domain.errors import BadInput
 
 codes = st.binary(min_size=32, max_size=32)
@@ -65,7 +65,7 @@ def test_two_words_in_each_others_place_are_noticed_most_of_the_time() -> None:
 @pytest.mark.parametrize(("needed", "total"), [(2, 3), (2, 2), (3, 5)])
 def test_any_of_the_needed_number_of_shares_give_the_code(needed: int, total: int) -> None:
     code = new_code()
-    shares = split(code, needed, total)
+    shares = split(code, Shares(needed=needed, total=total))
 
     assert len(shares) == total
     assert read_code(shares) == code
@@ -74,17 +74,17 @@ def test_any_of_the_needed_number_of_shares_give_the_code(needed: int, total: in
 
 
 def test_one_share_fewer_gives_nothing() -> None:
-    shares = split(new_code(), 3, 5)
+    shares = split(new_code(), Shares(needed=3, total=5))
 
     with pytest.raises(BadInput, match="too few"):
         read_code(shares[:2])
     with pytest.raises(BadInput, match="do not fit"):
         read_code([shares[0], shares[0], shares[1]])
     with pytest.raises(BadInput, match="do not fit"):
-        read_code([shares[0], *split(new_code(), 3, 5)[1:3]])
+        read_code([shares[0], *split(new_code(), Shares(needed=3, total=5))[1:3]])
 
 
 @pytest.mark.parametrize(("needed", "total"), [(1, 3), (4, 3), (2, 17), (0, 0)])
 def test_numbers_that_no_code_is_split_by_are_refused(needed: int, total: int) -> None:
     with pytest.raises(BadInput, match="2 to 16"):
-        split(new_code(), needed, total)
+        Shares(needed=needed, total=total)

@@ -485,3 +485,26 @@ def test_a_first_backup_that_was_cut_and_put_away_is_not_taken_for_an_empty_plac
 
     assert house.depots.erase(actor="test") == {"nas": "erased"}
     assert boxes_in(nas) == 0
+
+
+def test_a_request_is_listed_and_withdrawn_and_cannot_be_approved_then(
+    house: FakeHouse, tmp_path: Path
+) -> None:
+    kept = receive(house, tmp_path, 0)
+    ann, bob = people(house)
+    house.rules.set("erasure-approvals", "2", actor="test")
+    request = house.erasure.ask(kept, actor="cli:ann", account=ann)
+    assert request is not None
+    assert house.erasure.requests() == [request]
+
+    assert house.erasure.withdraw(kept, actor="cli:ann") == request
+
+    assert house.erasure.requests() == []
+    assert (house.kinds()[-1], house.facts()[-1]) == (
+        "erase-withdrawn",
+        {"subject": kept, "request": request.name},
+    )
+    with pytest.raises(NotFound):
+        house.erasure.approved(kept, account=bob)
+    with pytest.raises(NotFound):
+        house.erasure.withdraw(kept, actor="cli:ann")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,9 @@ from PIL import Image as Picture
 from tests.fakes.films import film
 from tests.fakes.house import PASSPHRASE, FakeHouse
 
-from pleura.crypto.roots.recovery import read_code
+from pleura.crypto.roots.recovery import WHOLE, Shares, read_code, split
 from pleura.crypto.roots.root import Argon2id, Passphrase, Root, holder_of, new_passphrase, recover, unlock
-from pleura.domain.errors import EnvironmentFault, SealBroken
+from pleura.domain.errors import EnvironmentFault, LedgerBroken, SealBroken
 from pleura.domain.installation import PatientKey
 from pleura.prevent.custody import keys as custody
 from pleura.prevent.keyring import load_keyring
@@ -110,11 +111,34 @@ def test_a_new_recovery_code_opens_and_is_recorded(house: FakeHouse) -> None:
 
 
 def test_shares_of_the_code_open_the_home_together(house: FakeHouse) -> None:
-    code = house.keys.reissue(actor="test", keep=house.keep)
+    code = house.keys.reissue(actor="test", keep=house.keep, shares=Shares(needed=2, total=3))
 
-    shares = house.keys.split(code, 2, 3, actor="test")
+    shares = split(code, Shares(needed=2, total=3))
 
     assert recover(house.root_file.document, read_code([shares[2], shares[0]])).epochs == [1]
+
+
+def test_a_code_that_is_split_stays_split_until_somebody_says_otherwise(house: FakeHouse) -> None:
+    assert house.keys.shares() == WHOLE
+    house.keys.reissue(actor="test", keep=house.keep, shares=Shares(needed=2, total=3))
+
+    house.keys.rotate(actor="test", keep=house.keep)
+    house.keys.reissue(actor="test", keep=house.keep)
+
+    assert house.keys.shares() == Shares(needed=2, total=3)
+    house.keys.rotate(actor="test", keep=house.keep, shares=WHOLE)
+    assert house.keys.shares() == WHOLE
+    assert house.kinds()[-4:] == ["rotate", "recovery", "rotate", "recovery"]
+
+
+def test_nobody_ends_the_splitting_by_a_changed_row(house: FakeHouse) -> None:
+    house.keys.reissue(actor="test", keep=house.keep, shares=Shares(needed=2, total=3))
+    rows = house.records.state.ledger.stored
+    changed = rows[-1].entry.replace(b'"needed":2,"shares":3', b'"needed":1,"shares":1')
+    rows[-1] = replace(rows[-1], entry=changed)
+
+    with pytest.raises(LedgerBroken):
+        house.keys.shares()
 
 
 def test_the_key_that_a_cut_rotation_left_with_its_holder_is_destroyed(

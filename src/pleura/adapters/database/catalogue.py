@@ -275,6 +275,12 @@ class SqlCatalogue:
         row = self._one(select(table).where((table.c.name == name) | (table.c.subject == name)))
         return ErasureRequest(**row) if row else None
 
+    def erasure_requests(self) -> Sequence[ErasureRequest]:
+        """The requests that wait, oldest first."""
+        table = schema.erasure_requests
+        rows = self._connection.execute(select(table).order_by(table.c.asked_at, table.c.name)).mappings()
+        return [ErasureRequest(**_named(row)) for row in rows]
+
     def drop_erasure_request(self, name: str) -> None:
         """Remove a request for erasure."""
         table = schema.erasure_requests

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from mnemonic import Mnemonic
@@ -27,6 +28,22 @@ _SHARE_WORDS: Final = 33
 _LISTS: Final = {"zh": "chinese_simplified", "en": "english"}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Shares:
+    """How a code is split: any *needed* of *total* shares give it; 1 of 1 is the whole code."""
+
+    needed: int = 1
+    total: int = 1
+
+    def __post_init__(self) -> None:
+        whole = (self.needed, self.total) == (1, 1)
+        if not whole and not 2 <= self.needed <= self.total <= MOST_SHARES:
+            raise bad_split()
+
+
+WHOLE: Final = Shares()
+
+
 def new_code() -> bytes:
     """32 random bytes."""
     return secrets.token_bytes(CODE_BYTES)
@@ -44,11 +61,9 @@ def worded(code: bytes, language: Literal["zh", "en"]) -> list[str]:
     return str(Mnemonic(_LISTS[language]).to_mnemonic(code)).split()
 
 
-def split(code: bytes, needed: int, total: int) -> list[str]:
-    """*total* shares of 33 words, any *needed* of which give the code (SLIP-0039); raises BadInput."""
-    if not 2 <= needed <= total <= MOST_SHARES:
-        raise bad_split()
-    return list(generate_mnemonics(1, [(needed, total)], code)[0])
+def split(code: bytes, shares: Shares) -> list[str]:
+    """The shares of the code, 33 words each (SLIP-0039)."""
+    return list(generate_mnemonics(1, [(shares.needed, shares.total)], code)[0])
 
 
 def read_code(typed: Sequence[str]) -> bytes:

@@ -87,6 +87,15 @@ class Erasure:
                 raise _kept(until)
         return [sealed.image.id for sealed in images]
 
+    def permit(self, subject: str, *, actor: str) -> Sequence[str]:
+        """What `plan` says, for somebody who means it: a refusal is recorded."""
+        try:
+            return self.plan(subject)
+        except Refused as refusal:
+            with self.records.begin() as unit:
+                self.ledger.append(unit.ledger, "erase-refused", actor, subject=subject, reason=refusal.code)
+            raise
+
     def known(self, subject: str) -> int:
         """The number of images of an image, a study or a patient; raises NotFound."""
         with self.records.begin() as unit:
@@ -97,7 +106,7 @@ class Erasure:
 
         *account* is whoever signed in to ask; raises Refused where two are needed and nobody did.
         """
-        self._permit(subject, actor)
+        self.permit(subject, actor=actor)
         with self.records.begin() as unit:
             if rule(unit.catalogue, APPROVALS) == "1":
                 return None
@@ -118,14 +127,29 @@ class Erasure:
         with self.records.begin() as unit:
             request = unit.catalogue.erasure_request(name)
         if request is None:
-            raise NotFound(
-                "request-unknown",
-                "nobody has asked for the erasure of {request}",
-                "ask for it first, under an account: pleura erase NAME --as ACCOUNT",
-                request=name,
-            )
+            raise _unasked(name)
         if request.asked_by == account.name:
             raise second_person_needed()
+        return request
+
+    def requests(self) -> Sequence[ErasureRequest]:
+        """The requests that wait for a second person, oldest first."""
+        with self.records.read() as unit:
+            return unit.catalogue.erasure_requests()
+
+    def withdraw(self, name: str, *, actor: str) -> ErasureRequest:
+        """The request of that name or subject, which waits no longer; raises NotFound.
+
+        Anybody who opens the home may do it: nothing is lost, and the ledger says who it was.
+        """
+        with self.records.begin() as unit:
+            request = unit.catalogue.erasure_request(name)
+            if request is None:
+                raise _unasked(name)
+            unit.catalogue.drop_erasure_request(request.name)
+            self.ledger.append(
+                unit.ledger, "erase-withdrawn", actor, subject=request.subject, request=request.name
+            )
         return request
 
     def under_way(self) -> Sequence[BegunErasure]:
@@ -162,7 +186,7 @@ class Erasure:
 
     def _begin(self, subject: str, actor: str, request: str) -> None:
         """The step that decides: all of it is durable, or nothing has happened."""
-        self._permit(subject, actor)
+        self.permit(subject, actor=actor)
         self._refuse_halfway()
         with self.records.begin() as unit:
             _refuse_unapproved(subject, request, unit.catalogue)
@@ -229,15 +253,6 @@ class Erasure:
                 "complete it first: pleura key rotate",
             )
 
-    def _permit(self, subject: str, actor: str) -> None:
-        """Return when the law does not keep *subject*; a refusal is recorded."""
-        try:
-            self.plan(subject)
-        except Refused as refusal:
-            with self.records.begin() as unit:
-                self.ledger.append(unit.ledger, "erase-refused", actor, subject=subject, reason=refusal.code)
-            raise
-
     def _visit(self, image: Image) -> datetime:
         """When the patient was there: the day the data set names, else the day the image arrived."""
         acquired = self.vault.facts(image.id).acquired_at[:10]
@@ -298,6 +313,15 @@ def _kept(until: datetime) -> Refused:
         "part of it",
         "restrict its processing instead (PIPL article 47): pleura restrict",
         until=until.date().isoformat(),
+    )
+
+
+def _unasked(name: str) -> NotFound:
+    return NotFound(
+        "request-unknown",
+        "nobody has asked for the erasure of {request}",
+        "ask for it first, under an account: pleura erase NAME --as ACCOUNT",
+        request=name,
     )
 
 

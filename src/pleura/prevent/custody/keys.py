@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, get_args
 
-from pleura.crypto.roots.recovery import new_code, split
+from pleura.crypto.roots.recovery import WHOLE, Shares, new_code
 from pleura.crypto.roots.root import (
     Argon2id,
     begin_rotation,
@@ -23,6 +23,7 @@ from pleura.ledger.ledger import Ledger
 from pleura.prevent.keyring import Keyring
 
 BATCH: Final = 2000
+_IS_RECOVERY: Final = b'"kind":"recovery"'  # in canonical bytes, where quotes inside a value are escaped
 
 Keep = Callable[[bytes], None]
 """What puts a new recovery code where it lasts, and returns only then; while it has not returned, the code
@@ -39,7 +40,7 @@ class Keys:
     root_file: RootFile
     holder: RootHolder
 
-    def rotate(self, *, actor: str, keep: Keep) -> bytes:
+    def rotate(self, *, actor: str, keep: Keep, shares: Shares | None = None) -> bytes:
         """The recovery code of the new root epoch, once nothing is wrapped by an older one any more.
 
         1. The root file gets one more epoch; from here the run can be cut at any place and repeated.
@@ -47,6 +48,8 @@ class Keys:
         3. The ledger says so, and what the database kept of the old wrappings is scrubbed.
         4. The new recovery code is kept by *keep*: the old one opens the home until it is.
         5. The root file loses the older epoch, and the holder destroys its key: nothing opens it again.
+
+        *shares* is how *keep* splits the code where that is not as before.
         """
         document = begin_rotation(self.root_file.read(), self.keyring.root, self.holder)
         self.root_file.replace(document)
@@ -59,6 +62,8 @@ class Keys:
         code = new_code()
         final = finish_rotation(document, self.keyring.root, code)
         keep(code)
+        if shares is not None:
+            self._record(actor, shares)
         self.root_file.replace(final)
         self.keyring.root.forget(before=epoch)
         self.holder.destroy_before(epoch)
@@ -72,12 +77,15 @@ class Keys:
         self.holder.destroy_before(min(self.keyring.root.epochs))
         return b""
 
-    def reissue(self, *, actor: str, keep: Keep) -> bytes:
-        """A new recovery code, kept by *keep*; the one before does not open this home any more."""
+    def reissue(self, *, actor: str, keep: Keep, shares: Shares | None = None) -> bytes:
+        """A new recovery code, kept by *keep*; the one before does not open this home any more.
+
+        *shares* is how *keep* splits the code where that is not as before.
+        """
         code = new_code()
         document = reissue(self.root_file.read(), self.keyring.root, code)
         keep(code)
-        self._record(actor, needed=1, shares=1)
+        self._record(actor, shares or self.shares())
         self.root_file.replace(document)
         return code
 
@@ -93,11 +101,18 @@ class Keys:
             return False
         return True
 
-    def split(self, code: bytes, needed: int, total: int, *, actor: str) -> Sequence[str]:
-        """The shares of *code*, any *needed* of which open the home; raises BadInput."""
-        shares = split(code, needed, total)
-        self._record(actor, needed=needed, shares=total)
-        return shares
+    def shares(self) -> Shares:
+        """How the recovery code is split, as the last entry about it says; raises LedgerBroken.
+
+        Whoever makes a new code keeps to it: people who hold shares must not find one morning that a whole
+        code is about. The entry is proven, so that nobody ends the arrangement by a changed row.
+        """
+        with self.records.read() as unit:
+            about = [row.index for row in unit.ledger.rows() if _IS_RECOVERY in row.entry]
+            if not about:
+                return WHOLE
+            facts = self.ledger.entry(unit.ledger, about[-1]).facts
+        return Shares(needed=int(facts["needed"]), total=int(facts["shares"]))
 
     def hand_over(self, holder: RootHolder, kind: Argon2id | TokenKey, *, actor: str) -> None:
         """Wrap the root by another holder: a new passphrase, or a hardware token.
@@ -111,9 +126,10 @@ class Keys:
         self.root_file.replace(document)
         self.holder.destroy_before(self.keyring.root.epoch + 1)
 
-    def _record(self, actor: str, *, needed: int, shares: int) -> None:
+    def _record(self, actor: str, shares: Shares) -> None:
+        facts = {"needed": shares.needed, "shares": shares.total}
         with self.records.begin() as unit:
-            self.ledger.append(unit.ledger, "recovery", actor, needed=needed, shares=shares)
+            self.ledger.append(unit.ledger, "recovery", actor, **facts)
 
     def _rewrap_installation_keys(self) -> None:
         with self.records.begin() as unit:

@@ -73,7 +73,7 @@ def _complete_erasures(house: House, output: Path, say: Texts, *, as_json: bool)
     if not house.erasure.under_way():
         house.depots.erase(actor=actor())
         return []
-    with reserved(house, unused(output), say) as sheets:
+    with reserved(house, unused(output, house.keys.shares()), say) as sheets:
         done = house.erasure.resume(actor=actor(), keep=sheets.keep)
     if not as_json:
         for erased in done:

@@ -11,11 +11,10 @@ from typing import Annotated
 import typer
 
 from pleura.bootstrap import House
-from pleura.crypto.roots.recovery import spelled
 from pleura.domain.custody.erasure import ErasureRequest
 from pleura.domain.errors import EnvironmentFault
 from pleura.domain.installation import Account
-from pleura.entrypoints.cli.vault.sheets import reserved, unused
+from pleura.entrypoints.cli.vault.sheets import Sheets, reserved, unused
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.output import actor, new_file, print_json, write_durably
@@ -33,8 +32,16 @@ Subject = Annotated[str, typer.Argument(help="Name of an image, a study or a pat
 
 
 def erase(
-    subject: Subject,
+    subject: Annotated[
+        str, typer.Argument(help="Name of an image, a study or a patient, or of a request to withdraw.")
+    ] = "",
     *,
+    requests: Annotated[
+        bool, typer.Option("--requests", help="Only list the requests that wait for a second person.")
+    ] = False,
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="Withdraw the request instead; nothing is erased.")
+    ] = False,
     receipt: Annotated[
         Path | None, typer.Option(help="File to write the receipt to; default receipt-NAME.json.")
     ] = None,
@@ -56,12 +63,16 @@ def erase(
     as_json: AsJson = False,
 ) -> None:
     """Erase an image, a study or a patient for good, here and in every backup; writes a new sheet."""
+    if requests or withdraw or not subject:
+        _settle_requests(subject, requests=requests, withdraw=withdraw, as_json=as_json)
+        return
     with opened(alone=True) as (house, say):
         begun = {each.subject: each.images for each in house.erasure.under_way()}
-        images = begun.get(subject) or house.erasure.plan(subject)
         if dry_run:
+            images = begun.get(subject) or house.erasure.plan(subject)
             _say_plan(subject, images, say, as_json=as_json)
             return
+        images = begun.get(subject) or house.erasure.permit(subject, actor=actor())
         request = ""
         if subject not in begun:
             person = _Person(name=approve or as_, password_file=password_file, approves=bool(approve))
@@ -73,7 +84,7 @@ def erase(
                 raise typer.Exit(1)
         files = _Files(
             receipt=receipt or unused(Path(f"receipt-{subject}.json")),
-            sheet=output or unused(Path(f"recovery-{subject}.pdf")),
+            sheet=output or unused(Path(f"recovery-{subject}.pdf"), house.keys.shares()),
         )
         who = f"cli:{approve}" if approve else actor()
         _erase(house, subject, who, request, files, say, as_json=as_json)
@@ -175,6 +186,38 @@ def _approved(house: House, subject: str, person: _Person, say: Texts, *, as_jso
     return None
 
 
+def _settle_requests(subject: str, *, requests: bool, withdraw: bool, as_json: bool) -> None:
+    """List the requests, or withdraw one: neither erases anything."""
+    if requests == withdraw or withdraw != bool(subject):
+        raise typer.BadParameter("SUBJECT, or --requests, or SUBJECT --withdraw")
+    with opened() as (house, say):
+        if requests:
+            _say_requests(house.erasure.requests(), say, as_json=as_json)
+            return
+        request = house.erasure.withdraw(subject, actor=actor())
+    if as_json:
+        print_json({"subject": request.subject, "status": "withdrawn", "request": request.name})
+        return
+    print(say("{request} is withdrawn; nothing was erased", request=request.name))
+
+
+def _say_requests(waiting: Sequence[ErasureRequest], say: Texts, *, as_json: bool) -> None:
+    for each in waiting:
+        if as_json:
+            print_json(
+                {
+                    "request": each.name,
+                    "subject": each.subject,
+                    "asked_by": each.asked_by,
+                    "asked_at": each.asked_at.isoformat(),
+                }
+            )
+        else:
+            print(f"{each.name}  {each.subject}  {each.asked_by}  {each.asked_at:%Y-%m-%d %H:%M} UTC")
+    if not waiting and not as_json:
+        print(say("no request waits for a second person"))
+
+
 def _signed_in(house: House, name: str, password_file: Path | None, say: Texts) -> Account:
     password = known_secret(password_file, say("Password of {name}: ", name=name))
     return house.accounts.sign_in(name, password, door="cli")
@@ -185,7 +228,7 @@ def _erase(
 ) -> None:
     with reserved(house, files.sheet, say) as sheets, new_file(files.receipt) as stream:
         erased = house.erasure.erase(subject, actor=who, keep=sheets.keep, request=request)
-        _say_erased(house, erased, say, as_json=as_json)
+        _say_erased(house, erased, sheets, say, as_json=as_json)
         if sheets.code and not as_json:
             sheets.tell(as_json=False)
         try:
@@ -215,7 +258,7 @@ def _say_waiting(request: ErasureRequest, say: Texts, *, as_json: bool) -> None:
     print(say("next step") + f": pleura erase {request.subject} --approve ACCOUNT")
 
 
-def _say_erased(house: House, erased: Erased, say: Texts, *, as_json: bool) -> None:
+def _say_erased(house: House, erased: Erased, sheets: Sheets, say: Texts, *, as_json: bool) -> None:
     if as_json:
         print_json(
             {
@@ -227,7 +270,8 @@ def _say_erased(house: House, erased: Erased, say: Texts, *, as_json: bool) -> N
                 "depots": erased.depots,
                 "index": erased.receipt.index,
                 "public_key": house.ledger_key.hex(),
-                "recovery_code": spelled(erased.recovery_code) if erased.recovery_code else "",
+                "sheets": sheets.files if sheets.code else [],
+                "recovery_code": sheets.told,
             }
         )
         return

@@ -11,7 +11,7 @@ import typer
 from pleura.bootstrap import new_holder, recover_house, token_key
 from pleura.crypto.roots.recovery import read_code
 from pleura.crypto.roots.root import Argon2id, holder_of
-from pleura.entrypoints.cli.vault.sheets import reserved
+from pleura.entrypoints.cli.vault.sheets import read_shares, reserved
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.output import actor, print_json
@@ -27,7 +27,11 @@ SheetFile = Annotated[
     Path, typer.Option("-o", "--output", help="PDF to write the recovery sheet to; must not exist.")
 ]
 Split = Annotated[
-    str, typer.Option(help="Split the recovery code: 2/3 makes three shares, any two of which are enough.")
+    str,
+    typer.Option(
+        help="Split the recovery code: 2/3 makes three shares, any two of which are enough; 1/1 ends that. "
+        "Left out, it stays as before."
+    ),
 ]
 
 
@@ -54,8 +58,9 @@ def show(*, as_json: AsJson = False) -> None:
 @app.command("rotate")
 def rotate(*, output: SheetFile, split: Split = "", as_json: AsJson = False) -> None:
     """Make a new root epoch, wrap every key again, destroy the old one; resumable. Prints a new sheet."""
-    with opened(alone=True) as (house, say), reserved(house, output, say, split) as sheets:
-        house.keys.rotate(actor=actor(), keep=sheets.keep)
+    shares = read_shares(split)
+    with opened(alone=True) as (house, say), reserved(house, output, say, shares) as sheets:
+        house.keys.rotate(actor=actor(), keep=sheets.keep, shares=shares)
         # An erasure that was cut before its rotation is completed with this one.
         house.erasure.resume(actor=actor(), keep=sheets.keep)
         sheets.tell(as_json=as_json)
@@ -64,8 +69,9 @@ def rotate(*, output: SheetFile, split: Split = "", as_json: AsJson = False) -> 
 @app.command("sheet")
 def sheet(*, output: SheetFile, split: Split = "", as_json: AsJson = False) -> None:
     """Make a new recovery code and print its sheet; the code before does not open this home any more."""
-    with opened(alone=True) as (house, say), reserved(house, output, say, split) as sheets:
-        house.keys.reissue(actor=actor(), keep=sheets.keep)
+    shares = read_shares(split)
+    with opened(alone=True) as (house, say), reserved(house, output, say, shares) as sheets:
+        house.keys.reissue(actor=actor(), keep=sheets.keep, shares=shares)
         sheets.tell(as_json=as_json)
 
 

@@ -40,6 +40,12 @@ def command(
             tables=len(counted),
         )
     )
+    print(
+        say(
+            "If the old database was on a server, drop it there: DROP DATABASE. It, its log and its backups "
+            "still hold the wrapped keys."
+        )
+    )
 
 
 def database_url(given: str) -> str:
