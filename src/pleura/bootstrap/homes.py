@@ -125,9 +125,9 @@ def recover_house(settings: Settings, code: bytes, passphrase: str, *, actor: st
         root.forget()
 
 
-def openable_snapshots(place: Place, code: bytes) -> list[Head]:
+def openable_snapshots(settings: Settings, place: Place, code: bytes) -> list[Head]:
     """The snapshots that the recovery code opens, newest first; raises NotFound, EnvironmentFault."""
-    store = connect(place)
+    store = connect(place, settings.home)
     newest = newest_head(store)
     found = [head for head in reversed(heads_of(store)) if _opens(head, code)]
     if not found:

@@ -66,7 +66,7 @@ class Restoring:
     def look(self, place: Place, code: bytes) -> None:
         """Remember a place and what the code opens there; raises NotFound, EnvironmentFault, Refused."""
         self.refuse_running()
-        snapshots = openable_snapshots(place, code)
+        snapshots = openable_snapshots(self._settings, place, code)
         self.fault, self.found = None, Found(place=place, code=code, snapshots=snapshots)
 
     def forget(self) -> None:

@@ -29,7 +29,6 @@ from pleura.prevent.vault import Vault, every_image, objects_of
 
 LEAST_FREE: Final = 1 << 30
 _CLOCK_SLACK: Final = timedelta(minutes=1)
-_RESTORE: Final = "keep this home as it is; set PLEURA_HOME to an empty folder, then: pleura backup restore"
 _SHOWN: Final = 3
 _PAGE: Final = 500
 
@@ -173,7 +172,11 @@ class Doctor:
     def _database(self) -> Check:
         if not self.records.fault():
             return _well("database", "the database is sound")
-        return _ill("database", "the database is damaged", _RESTORE)
+        return _ill(
+            "database",
+            "the database is damaged",
+            "keep this home as it is; set PLEURA_HOME to an empty folder, then: pleura backup restore",
+        )
 
     def _clock(self, report: LedgerReport) -> Check:
         if report.latest > self.clock.now() + _CLOCK_SLACK:
@@ -205,7 +208,7 @@ class Doctor:
         return _ill(
             "rows",
             "{count} rows of the catalogue are lost, changed or in no entry of the ledger: {some}",
-            _RESTORE,
+            "keep this home as it is; set PLEURA_HOME to an empty folder, then: pleura backup restore",
             count=count,
             some=" ".join(some),
         )

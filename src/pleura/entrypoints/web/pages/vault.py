@@ -20,7 +20,7 @@ from pleura.entrypoints.language import Texts
 from pleura.entrypoints.web.chores import Ended
 from pleura.entrypoints.web.view import AnyRequest, desk, page, pending, signed_in, texts
 from pleura.prevent.depots.proving import DepotReport, Synced
-from pleura.prevent.health.doctor import Check
+from pleura.prevent.health.check import Check
 
 _SHOWN: Final = 3
 _CHECK: Final = "check"
