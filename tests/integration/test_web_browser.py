@@ -362,6 +362,7 @@ def test_a_home_comes_back_on_a_phone(
         picture(page, f"web-restore-phone-{locale[:2]}")
         assert overflowing(page) == []
         assert page.evaluate("recovery_code.scrollHeight <= recovery_code.clientHeight")
+        assert page.evaluate("recovery_code.offsetWidth == folder.offsetWidth")
 
         page.click("form[action='/restore'] button")
         page.wait_for_selector("[name=snapshot]")
