@@ -665,9 +665,13 @@ def test_a_damaged_object_stays_as_it_is_when_the_depot_has_no_better_one(
     assert house.doctor.orphans() == []
 
 
+def flip(store: FakeObjects, name: str) -> None:
+    content = store.stored[name]
+    store.stored[name] = content[:200] + bytes([content[200] ^ 1]) + content[201:]
+
+
 def damage(house: FakeHouse, name: str) -> bytes:
-    content = house.objects.stored[name]
-    house.objects.stored[name] = content[:200] + bytes([content[200] ^ 1]) + content[201:]
+    flip(house.objects, name)
     return house.objects.stored[name]
 
 
@@ -700,7 +704,7 @@ def test_a_damaged_box_that_a_test_found_is_sent_anew_by_the_next_run(
 ) -> None:
     house.depots.sync("nas", actor="test")
     bad = boxes(nas)[0]
-    nas.stored[bad] = nas.stored[bad][:-1] + b"?"
+    flip(nas, bad)
     assert house.depots.sync("nas", actor="test").added == 0
 
     assert len(house.depots.test("nas", actor="test").damaged) == 1
@@ -716,7 +720,7 @@ def test_a_damaged_box_stays_while_the_object_here_is_no_better(house: FakeHouse
     image = house.vault.images()[0].id
     damage(house, f"{image}/original")
     box = Boxes(nas, house.keyring.depot_key).box(f"{image}/original")
-    nas.stored[box] = nas.stored[box][:-1] + b"?"
+    flip(nas, box)
     house.depots.test("nas", actor="test")
 
     assert house.depots.sync("nas", actor="test").lacking == [image]
@@ -728,9 +732,9 @@ def test_after_a_test_that_failed_the_next_one_reads_every_object(
 ) -> None:
     monkeypatch.setattr("pleura.prevent.depots.depots.TESTED_OBJECTS", 1)
     house.depots.sync("nas", actor="test")
-    last = house.vault.images()[-1].id
+    last = max(image.id for image in house.vault.images())
     box = Boxes(nas, house.keyring.depot_key).box(f"{last}/original")
-    nas.stored[box] = nas.stored[box][:-1] + b"?"
+    flip(nas, box)
     assert house.depots.test("nas", actor="test").whole
 
     assert not house.depots.test("nas", actor="test", whole=True).whole

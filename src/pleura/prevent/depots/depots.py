@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Final
 
 from pleura.crypto.roots.root import by_recovery
-from pleura.domain.custody.places import BucketFacts, BucketPlace, FolderPlace
+from pleura.domain.custody.places import BucketFacts, BucketPlace, FolderPlace, Place
 from pleura.domain.errors import NotFound, PleuraError, Refused, SealBroken
 from pleura.domain.ids import new_id
 from pleura.domain.images import SealedImage
@@ -51,6 +51,8 @@ class Depots(Register):
     vault: Vault
     root_file: RootFile
     clock: Clock
+    glance: Callable[[Place], ObjectStore]
+    """As `connect`, for a look that takes a few seconds at most, whatever the place does."""
     inspect: Callable[[BucketPlace], BucketFacts]
     rehearse: Callable[[Iterable[memoryview]], AbstractContextManager[Records]]
     """A throw-away database filled from a snapshot."""
@@ -208,7 +210,7 @@ class Depots(Register):
 
     def view(self, name: str) -> DepotView:
         """What can be seen of a depot that is ours; raises Refused, and what the place says."""
-        store, _ = self._owned(name)
+        store, _ = self._owned(name, self.glance)
         found, root = survey(store), self.keyring.root
         newest = found.heads[-1] if found.heads else None
         sheet = (root.epoch, by_recovery(self.root_file.read()))
@@ -217,7 +219,7 @@ class Depots(Register):
 
     def snapshots(self, name: str) -> list[Head]:
         """The readable heads of all snapshots in a depot, oldest first, whosever it is."""
-        return heads_of(self.connect(self.place(name)))
+        return heads_of(self.glance(self.place(name)))
 
     def _refuse_halfway(self) -> None:
         """Between two epochs, some rows hang on either, and no one recovery code opens both."""

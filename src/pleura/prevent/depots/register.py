@@ -98,9 +98,11 @@ class Register:
     def _owner(self) -> Owner:
         return Owner(keyring=self.keyring, instance=self.instance)
 
-    def _owned(self, name: str) -> tuple[ObjectStore, int]:
+    def _owned(
+        self, name: str, connect: Callable[[Place], ObjectStore] | None = None
+    ) -> tuple[ObjectStore, int]:
         """The store of a depot that is ours, and how many homes have filled it; raises Refused."""
-        store = self.connect(self.place(name))
+        store = (connect or self.connect)(self.place(name))
         self._refuse_emptied(name, store)
         return store, self._owner.prove(store, name)
 
