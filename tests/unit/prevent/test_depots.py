@@ -16,7 +16,7 @@ from tests.fakes.records import FakeRecords
 
 from pleura.crypto.keys import digest
 from pleura.crypto.roots.recovery import new_code
-from pleura.domain.custody.places import BucketFacts, CloudChecklist, FolderPlace, read_answers
+from pleura.domain.custody.places import BucketFacts, BucketPlace, CloudChecklist, FolderPlace, read_answers
 from pleura.domain.errors import BadInput, EnvironmentFault, NotFound, PleuraError, Refused, SealBroken
 from pleura.prevent.depots.boxes import Boxes, Present
 from pleura.prevent.depots.proving import Fetched
@@ -584,6 +584,41 @@ def test_an_erasure_does_not_take_an_empty_mount_point_for_the_depot(
 def test_one_place_has_one_name(house: FakeHouse, nas: FakeObjects) -> None:
     with pytest.raises(Refused, match="another name"):
         house.depots.add("again", "backup", PLACE, None, actor="test")
+
+
+def test_a_forgotten_backup_is_left_as_it_is_and_nothing_waits_for_it(
+    house: FakeHouse, nas: FakeObjects
+) -> None:
+    house.depots.sync("nas", actor="test")
+    before = dict(nas.stored)
+    with house.records.begin() as unit:
+        unit.catalogue.note_deletions("nas", ["img-x/original"])
+
+    house.depots.forget("nas", actor="test")
+
+    assert (house.depots.all(), nas.stored) == ([], before)
+    with house.records.begin() as unit:
+        assert unit.catalogue.waiting_deletions() == {}
+    assert house.facts()[-1] == {"depot": "nas", "form": "forgotten"}
+    house.depots.add("nas", "backup", PLACE, None, actor="test")
+    assert house.depots.sync("nas", actor="test").added == 0
+
+
+def test_rotated_keys_are_taken_for_the_same_bucket_only(house: FakeHouse) -> None:
+    old = BucketPlace(endpoint="https://s3.example", bucket="b", access_key="old", secret_key="s")
+    new, other = replace(old, access_key="new"), replace(old, bucket="c", access_key="new")
+    house.places[old] = house.places[new] = FakeObjects()
+    house.places[other] = FakeObjects()
+    house.depots.add("cloud", "replica", old, None, actor="test")
+
+    with pytest.raises(BadInput, match="another bucket"):
+        house.depots.change("cloud", other, actor="test")
+    house.depots.change("cloud", new, actor="test")
+
+    assert house.depots.place("cloud") == new
+    house.places[new] = FakeObjects()
+    with pytest.raises(Refused, match="mark"):
+        house.depots.change("cloud", new, actor="test")
 
 
 # What is not as it should be
