@@ -581,6 +581,18 @@ def test_an_erasure_does_not_take_an_empty_mount_point_for_the_depot(
     assert house.depots.erase(actor="test") == {"nas": "depot-emptied"}
 
 
+def test_an_erasure_says_that_a_bucket_keeps_old_versions(house: FakeHouse) -> None:
+    place = BucketPlace(endpoint="https://s3.example", bucket="b", access_key="a", secret_key="s")
+    house.places[place] = FakeObjects()
+    house.depots.add("cloud", "replica", place, None, actor="test")
+    house.depots.sync("cloud", actor="test")
+    house.bucket = BucketFacts(object_lock=True, versioning=True)
+    with house.records.begin() as unit:
+        unit.catalogue.note_deletions("cloud", ["img-x/original"])
+
+    assert house.depots.erase(actor="test") == {"cloud": "erased-versions-stay"}
+
+
 def test_one_place_has_one_name(house: FakeHouse, nas: FakeObjects) -> None:
     with pytest.raises(Refused, match="another name"):
         house.depots.add("again", "backup", PLACE, None, actor="test")

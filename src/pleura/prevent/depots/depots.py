@@ -23,7 +23,15 @@ from pleura.domain.images import SealedImage
 from pleura.domain.installation import Depot
 from pleura.domain.ports import Clock, HomeObjects, ObjectStore, Records, RootFile
 from pleura.prevent.depots.boxes import Boxes
-from pleura.prevent.depots.filling import Sending, delete_noted, refuse_clock_behind, sweep, watched
+from pleura.prevent.depots.filling import (
+    ERASED,
+    VERSIONS_STAY,
+    Sending,
+    delete_noted,
+    refuse_clock_behind,
+    sweep,
+    watched,
+)
 from pleura.prevent.depots.proving import DAMAGED, DepotReport, DepotView, Fetched, Synced, prove
 from pleura.prevent.depots.register import Register
 from pleura.prevent.depots.snapshot import (
@@ -181,12 +189,21 @@ class Depots(Register):
         return True
 
     def erase(self, *, actor: str) -> dict[str, str]:
-        """For every depot that should not have what was erased here: ``erased`` now, or why not yet."""
+        """For every depot that should not have what was erased here: ``erased`` now, or why not yet.
+
+        ``erased-versions-stay`` where the bucket keeps what was deleted.
+        """
         with self.records.begin() as unit:
             waiting = [
                 depot.name for depot in unit.catalogue.depots() if unit.catalogue.deletions(depot.name)
             ]
-        return {name: self._erase(name, actor) for name in waiting}
+        return {name: self._outcome(name, self._erase(name, actor)) for name in waiting}
+
+    def _outcome(self, name: str, result: str) -> str:
+        if result != ERASED:
+            return result
+        told = self.bucket_facts(name)
+        return VERSIONS_STAY if told.versioning or told.object_lock else ERASED
 
     def _erase(self, name: str, actor: str) -> str:
         return delete_noted(
