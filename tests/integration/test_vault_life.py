@@ -298,6 +298,8 @@ def test_a_backup_is_listed_with_its_place_and_can_be_forgotten(person: Person) 
     assert (gone.returncode, "[folder-missing]" in gone.stderr) == (0, True)
     assert "No such file" not in gone.stdout + gone.stderr
 
+    there = person.types("backup", "list", "unplugged", PLEURA_HOME=str(person.folder / "none"))
+    assert (there.returncode, there.stdout.count("snp-")) == (0, 1)
     assert person.types("backup", "forget", "nas", "--yes").returncode == 0
     assert person.lines("backup", "list") == []
     assert (person.folder / "unplugged" / "owner").is_file()

@@ -126,6 +126,17 @@ def test_a_home_comes_back_with_the_recovery_code_alone(house: FakeHouse, nas: F
     assert head.epoch == 1
 
 
+def test_a_damaged_snapshot_is_told_with_the_way_to_an_older_one(house: FakeHouse, nas: FakeObjects) -> None:
+    code = house.keys.reissue(actor="test", keep=house.keep)
+    done = house.depots.sync("nas", actor="test")
+    flip(nas, f"snapshots/{done.snapshot}")
+
+    with pytest.raises(NotFound, match="--snapshot") as caught:
+        list(open_newest(nas, code)[2])
+
+    assert caught.value.facts == {"snapshot": done.snapshot}
+
+
 def test_another_recovery_code_opens_no_snapshot(house: FakeHouse, nas: FakeObjects) -> None:
     house.depots.sync("nas", actor="test")
 

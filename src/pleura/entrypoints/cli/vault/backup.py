@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime
@@ -13,7 +14,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from pleura.bootstrap import House, Source, refuse_occupied, restore_house
+from pleura.bootstrap import House, Source, refuse_occupied, restore_house, snapshots_at
 from pleura.crypto.roots.recovery import read_code
 from pleura.domain.custody.places import BucketPlace, FolderPlace, Place
 from pleura.domain.custody.words import in_words
@@ -44,8 +45,18 @@ def create(
 
 
 @app.command("list")
-def list_backups(*, as_json: AsJson = False) -> None:
-    """List backups and replicas with their snapshots."""
+def list_backups(
+    folder: Annotated[Path | None, typer.Argument(help="Folder of a backup, where there is no home.")] = None,
+    *,
+    bucket_file: Annotated[
+        Path | None, typer.Option(help="JSON file that names the bucket of a replica instead.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List backups and replicas with their snapshots, or the snapshots of one place; that needs no home."""
+    if folder is not None or bucket_file is not None:
+        _list_place(_place(folder, bucket_file), as_json=as_json)
+        return
     with opened() as (house, say):
         for depot in house.depots.all():
             heads, unreadable, fault = _seen(house, depot.name)
@@ -257,6 +268,18 @@ def read_bucket(file: Path) -> BucketPlace:
             "write JSON with endpoint, bucket, access_key and secret_key, see docs/commands.md",
             file=str(file),
         ) from error
+
+
+def _list_place(place: Place, *, as_json: bool) -> None:
+    settings = Settings.from_environment(os.environ)
+    say, found = Texts(settings.language), snapshots_at(settings, place)
+    for head in found.heads:
+        if as_json:
+            print_json({"snapshot": head.snapshot, "made_at": head.made_at, "epoch": head.epoch})
+        else:
+            print(f"{head.snapshot}  {head.made_at[:19]}  {say('root epoch')} {head.epoch}")
+    for name in found.unreadable:
+        print(say("damaged, or none of ours: {name}", name=ascii(name)[1:-1]), file=sys.stderr)
 
 
 def _images(objects: Sequence[str]) -> list[str]:
