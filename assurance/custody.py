@@ -86,7 +86,9 @@ def check_backup(home: OpenHome, answers: Sequence[str], finished: bool) -> Iter
             yield Violation("damaged", f"{head.snapshot} is empty")
         boxes = Boxes(store, home.keyring.depot_key)
         for name in home.named_objects:
-            boxes.verify(name)
+            with boxes.opened(name) as stream:
+                while stream.read(1 << 20):
+                    pass
 
 
 def _a_sheet_opens(home: OpenHome) -> Iterator[Violation]:

@@ -130,6 +130,7 @@ class FakeHouse:
             instance=self.instance,
             lock=self._lock_depot,
             connect=self._connect,
+            glance=self._connect,
             inspect=lambda _: self.bucket,
             rehearse=FakeRecords.rehearsal,
         )

@@ -220,6 +220,10 @@ class FakeCatalogue:
     def put_depot(self, depot: Depot) -> None:
         self.kept_depots[depot.name] = depot
 
+    def drop_depot(self, name: str) -> None:
+        self.drop_deletions(name, self.deletions(name))
+        self.kept_depots.pop(name, None)
+
     def depot(self, name: str) -> Depot | None:
         return self.kept_depots.get(name)
 

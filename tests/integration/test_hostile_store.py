@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -119,3 +121,21 @@ def test_settings_for_other_tools_change_nothing(
     assert "Credential=AKOURS/" in asked["authorization"]
     assert "x-amz-security-token" not in asked
     assert name not in os.environ  # a child process does not get it either
+
+
+def test_a_store_that_takes_connections_and_never_answers_is_given_up_within_seconds() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = BucketPlace(
+            endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}",
+            bucket="bucket",
+            access_key="AKOURS",
+            secret_key="ours",
+        )
+        begun = time.monotonic()
+
+        with pytest.raises(EnvironmentFault) as caught:
+            list(S3Objects(place, glance=True).names("heads"))
+        facts = S3Objects(place).bucket_facts()
+
+        assert (caught.value.code, facts.versioning, facts.logging) == ("bucket-unreachable", None, None)
+        assert time.monotonic() - begun < 20

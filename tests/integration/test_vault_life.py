@@ -283,6 +283,26 @@ def test_the_repair_that_the_doctor_prints_heals_a_damaged_backup(person: Person
     assert person.types("backup", "verify", "nas", "--all").returncode == 0
 
 
+def test_a_backup_is_listed_with_its_place_and_can_be_forgotten(person: Person) -> None:
+    (person.home / "inside").mkdir()
+    refused = person.types("backup", "create", str(person.home / "inside"))
+    assert (refused.returncode, "[depot-in-home]" in refused.stderr) == (3, True)
+    answer(person, "backup", "create", "nas")
+
+    listed = person.types("backup", "list")
+    assert f"nas  backup  {person.folder / 'nas'}" in listed.stdout
+    (person.folder / "nas").rename(person.folder / "unplugged")
+    gone = person.types("backup", "list", PLEURA_LANGUAGE="zh")
+    assert (gone.returncode, "[folder-missing]" in gone.stderr) == (0, True)
+    assert "No such file" not in gone.stdout + gone.stderr
+
+    there = person.types("backup", "list", "unplugged", PLEURA_HOME=str(person.folder / "none"))
+    assert (there.returncode, there.stdout.count("snp-")) == (0, 1)
+    assert person.types("backup", "forget", "nas", "--yes").returncode == 0
+    assert person.lines("backup", "list") == []
+    assert (person.folder / "unplugged" / "owner").is_file()
+
+
 def test_a_restore_that_was_cut_goes_on_with_what_it_has(person: Person) -> None:
     """The network goes after two objects; the next run fetches the others and no more."""
     code = str(answer(person, "key", "sheet", "-o", "sheet.pdf")["recovery_code"])

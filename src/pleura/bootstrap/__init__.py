@@ -11,6 +11,7 @@ from pleura.bootstrap.homes import (
     openable_snapshots,
     recover_house,
     restore_house,
+    snapshots_at,
 )
 from pleura.bootstrap.house import LEDGER_ORIGIN_PREFIX, House, new_holder, open_house, token_key
 
@@ -29,5 +30,6 @@ __all__ = [
     "recover_house",
     "refuse_occupied",
     "restore_house",
+    "snapshots_at",
     "token_key",
 ]

@@ -34,7 +34,7 @@ from pleura.domain.ports import RootHolder
 from pleura.ledger.entries import decode
 from pleura.prevent.depots.boxes import Boxes
 from pleura.prevent.depots.restore import fetch_objects, open_newest
-from pleura.prevent.depots.snapshot import Head, heads_of, newest_head
+from pleura.prevent.depots.snapshot import Head, Heads, heads_of, newest_head, survey
 from pleura.prevent.keyring import found_keyring, load_keyring
 from pleura.prevent.people.accounts import found_administrator
 from pleura.prevent.vault import every_image
@@ -168,6 +168,11 @@ def restore_house(
         home.found(adopt(root, source.code, holder, holder.cost))
     root.forget()
     return Restored(snapshot=head.snapshot, made_at=head.made_at, images=count, lacking=lacking)
+
+
+def snapshots_at(settings: Settings, place: Place) -> Heads:
+    """The snapshots at *place*, which needs no home; raises EnvironmentFault, Refused."""
+    return survey(connect(place, settings.home, glance=True))
 
 
 def move_house(settings: Settings, passphrase: Callable[[], str], url: str, *, actor: str) -> dict[str, int]:

@@ -148,15 +148,17 @@ def _holder(document: bytes, secret: str) -> Iterator[RootHolder]:
         yield TokenHolder(hsm, kind.label)
 
 
-def connect(place: Place, home: Path) -> ObjectStore:
+def connect(place: Place, home: Path, *, glance: bool = False) -> ObjectStore:
     """The store at *place* for the home at *home*; nothing is opened before its first use.
+
+    *glance*: a store that is silent is given up after a few seconds.
 
     Raises Refused where one of the two lies in the other.
     """
     if isinstance(place, FolderPlace):
         refuse_entangled(Path(place.folder), home)
         return FolderObjects(Path(place.folder))
-    return S3Objects(place)
+    return S3Objects(place, glance=glance)
 
 
 def ledger_of(keyring: Keyring, clock: Clock) -> Ledger:
@@ -189,6 +191,7 @@ def _wire(
         instance=home.instance(),
         lock=home.lock_depot,
         connect=lambda place: connect(place, home.path),
+        glance=lambda place: connect(place, home.path, glance=True),
         inspect=lambda place: S3Objects(place).bucket_facts(),
         rehearse=lambda pieces: _rehearsal(home, pieces),
     )

@@ -16,7 +16,7 @@ from tests.fakes.records import FakeRecords
 
 from pleura.crypto.keys import digest
 from pleura.crypto.roots.recovery import new_code
-from pleura.domain.custody.places import BucketFacts, CloudChecklist, FolderPlace, read_answers
+from pleura.domain.custody.places import BucketFacts, BucketPlace, CloudChecklist, FolderPlace, read_answers
 from pleura.domain.errors import BadInput, EnvironmentFault, NotFound, PleuraError, Refused, SealBroken
 from pleura.prevent.depots.boxes import Boxes, Present
 from pleura.prevent.depots.proving import Fetched
@@ -124,6 +124,17 @@ def test_a_home_comes_back_with_the_recovery_code_alone(house: FakeHouse, nas: F
     assert objects.stored == house.objects.stored
     assert {sealed.image.id for sealed in images} == originals.keys()
     assert head.epoch == 1
+
+
+def test_a_damaged_snapshot_is_told_with_the_way_to_an_older_one(house: FakeHouse, nas: FakeObjects) -> None:
+    code = house.keys.reissue(actor="test", keep=house.keep)
+    done = house.depots.sync("nas", actor="test")
+    flip(nas, f"snapshots/{done.snapshot}")
+
+    with pytest.raises(NotFound, match="--snapshot") as caught:
+        list(open_newest(nas, code)[2])
+
+    assert caught.value.facts == {"snapshot": done.snapshot}
 
 
 def test_another_recovery_code_opens_no_snapshot(house: FakeHouse, nas: FakeObjects) -> None:
@@ -581,9 +592,56 @@ def test_an_erasure_does_not_take_an_empty_mount_point_for_the_depot(
     assert house.depots.erase(actor="test") == {"nas": "depot-emptied"}
 
 
+def test_an_erasure_says_that_a_bucket_keeps_old_versions(house: FakeHouse) -> None:
+    place = BucketPlace(endpoint="https://s3.example", bucket="b", access_key="a", secret_key="s")
+    house.places[place] = FakeObjects()
+    house.depots.add("cloud", "replica", place, None, actor="test")
+    house.depots.sync("cloud", actor="test")
+    house.bucket = BucketFacts(object_lock=True, versioning=True)
+    with house.records.begin() as unit:
+        unit.catalogue.note_deletions("cloud", ["img-x/original"])
+
+    assert house.depots.erase(actor="test") == {"cloud": "erased-versions-stay"}
+
+
 def test_one_place_has_one_name(house: FakeHouse, nas: FakeObjects) -> None:
     with pytest.raises(Refused, match="another name"):
         house.depots.add("again", "backup", PLACE, None, actor="test")
+
+
+def test_a_forgotten_backup_is_left_as_it_is_and_nothing_waits_for_it(
+    house: FakeHouse, nas: FakeObjects
+) -> None:
+    house.depots.sync("nas", actor="test")
+    before = dict(nas.stored)
+    with house.records.begin() as unit:
+        unit.catalogue.note_deletions("nas", ["img-x/original"])
+
+    house.depots.forget("nas", actor="test")
+
+    assert (house.depots.all(), nas.stored) == ([], before)
+    with house.records.begin() as unit:
+        assert unit.catalogue.waiting_deletions() == {}
+    assert house.facts()[-1] == {"depot": "nas", "form": "forgotten"}
+    house.depots.add("nas", "backup", PLACE, None, actor="test")
+    assert house.depots.sync("nas", actor="test").added == 0
+
+
+def test_rotated_keys_are_taken_for_the_same_bucket_only(house: FakeHouse) -> None:
+    old = BucketPlace(endpoint="https://s3.example", bucket="b", access_key="old", secret_key="s")
+    new, other = replace(old, access_key="new"), replace(old, bucket="c", access_key="new")
+    house.places[old] = house.places[new] = FakeObjects()
+    house.places[other] = FakeObjects()
+    house.depots.add("cloud", "replica", old, None, actor="test")
+
+    with pytest.raises(BadInput, match="another bucket"):
+        house.depots.change("cloud", other, actor="test")
+    house.depots.change("cloud", new, actor="test")
+
+    assert house.depots.place("cloud") == new
+    house.places[new] = FakeObjects()
+    with pytest.raises(Refused, match="mark"):
+        house.depots.change("cloud", new, actor="test")
 
 
 # What is not as it should be
@@ -665,9 +723,13 @@ def test_a_damaged_object_stays_as_it_is_when_the_depot_has_no_better_one(
     assert house.doctor.orphans() == []
 
 
+def flip(store: FakeObjects, name: str) -> None:
+    content = store.stored[name]
+    store.stored[name] = content[:200] + bytes([content[200] ^ 1]) + content[201:]
+
+
 def damage(house: FakeHouse, name: str) -> bytes:
-    content = house.objects.stored[name]
-    house.objects.stored[name] = content[:200] + bytes([content[200] ^ 1]) + content[201:]
+    flip(house.objects, name)
     return house.objects.stored[name]
 
 
@@ -700,7 +762,7 @@ def test_a_damaged_box_that_a_test_found_is_sent_anew_by_the_next_run(
 ) -> None:
     house.depots.sync("nas", actor="test")
     bad = boxes(nas)[0]
-    nas.stored[bad] = nas.stored[bad][:-1] + b"?"
+    flip(nas, bad)
     assert house.depots.sync("nas", actor="test").added == 0
 
     assert len(house.depots.test("nas", actor="test").damaged) == 1
@@ -716,7 +778,7 @@ def test_a_damaged_box_stays_while_the_object_here_is_no_better(house: FakeHouse
     image = house.vault.images()[0].id
     damage(house, f"{image}/original")
     box = Boxes(nas, house.keyring.depot_key).box(f"{image}/original")
-    nas.stored[box] = nas.stored[box][:-1] + b"?"
+    flip(nas, box)
     house.depots.test("nas", actor="test")
 
     assert house.depots.sync("nas", actor="test").lacking == [image]
@@ -728,9 +790,9 @@ def test_after_a_test_that_failed_the_next_one_reads_every_object(
 ) -> None:
     monkeypatch.setattr("pleura.prevent.depots.depots.TESTED_OBJECTS", 1)
     house.depots.sync("nas", actor="test")
-    last = house.vault.images()[-1].id
+    last = max(image.id for image in house.vault.images())
     box = Boxes(nas, house.keyring.depot_key).box(f"{last}/original")
-    nas.stored[box] = nas.stored[box][:-1] + b"?"
+    flip(nas, box)
     assert house.depots.test("nas", actor="test").whole
 
     assert not house.depots.test("nas", actor="test", whole=True).whole

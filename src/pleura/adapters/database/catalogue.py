@@ -330,6 +330,12 @@ class SqlCatalogue:
         self._connection.execute(delete(table).where(table.c.name == depot.name))
         self._connection.execute(insert(table).values(_values(depot)))
 
+    def drop_depot(self, name: str) -> None:
+        """Remove a depot and the deletions that wait for it."""
+        table, waiting = schema.depots, schema.deletions
+        self._connection.execute(delete(waiting).where(waiting.c.place == name))
+        self._connection.execute(delete(table).where(table.c.name == name))
+
     def depot(self, name: str) -> Depot | None:
         """The depot of that name."""
         row = self._one(select(schema.depots).where(schema.depots.c.name == name))

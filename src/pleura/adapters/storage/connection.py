@@ -38,7 +38,7 @@ _FOREIGN: Final = "AWS_"
 """obstore takes every setting with this beginning from the environment, and has no way to be told not to."""
 
 
-def connected(place: BucketPlace, timeout: timedelta) -> S3Store:
+def connected(place: BucketPlace, timeout: timedelta, *, retries: bool = True) -> S3Store:
     """A store that signs with the keys of *place* and heeds nothing else; raises BadInput."""
     _forget_foreign_settings()
     try:
@@ -51,7 +51,7 @@ def connected(place: BucketPlace, timeout: timedelta) -> S3Store:
             secret_access_key=place.secret_key,
             virtual_hosted_style_request=False,
             client_options=_client_options(place, timeout),
-            retry_config={"max_retries": _RETRIES, "retry_timeout": timeout},
+            retry_config={"max_retries": _RETRIES if retries else 0, "retry_timeout": timeout},
         )
     except (BaseError, ValueError) as error:
         raise _malformed() from error
@@ -71,7 +71,7 @@ def _client_options(place: BucketPlace, timeout: timedelta) -> ClientConfig:
     options: ClientConfig = {
         "allow_http": place.endpoint.startswith("http://"),
         "timeout": timeout,
-        "connect_timeout": _CONNECT_TIMEOUT,
+        "connect_timeout": min(_CONNECT_TIMEOUT, timeout),
     }
     if place.ca_file:
         options["root_certificate"] = _certificates(place.ca_file)
@@ -101,7 +101,7 @@ def questioner(place: BucketPlace) -> Any:
         aws_access_key_id=place.access_key,
         aws_secret_access_key=place.secret_key,
         verify=place.ca_file or None,
-        config=Config(connect_timeout=10, read_timeout=20, retries={"max_attempts": 1}),
+        config=Config(connect_timeout=4, read_timeout=4, retries={"total_max_attempts": 1}),
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
@@ -40,6 +41,9 @@ _PARTS_AT_ONCE: Final = 2
 _READ_AHEAD: Final = 4 << 20
 """Bytes asked for at once: a request costs tens of milliseconds however little it brings."""
 _TIMEOUT: Final = timedelta(seconds=60)
+_GLANCE: Final = timedelta(seconds=4)
+_GLANCES: Final = 8.0
+"""Seconds after which a glance asks for nothing more."""
 _UPLOAD_TIMEOUT: Final = timedelta(minutes=10)
 """For one whole request: 32 MiB in ten minutes is a line of half a megabit a second."""
 
@@ -47,8 +51,10 @@ _UPLOAD_TIMEOUT: Final = timedelta(minutes=10)
 class S3Objects:
     """The port `ObjectStore` on a bucket."""
 
-    def __init__(self, place: BucketPlace, sleep: Callable[[float], None] = time.sleep) -> None:
-        """Connect nothing yet.
+    def __init__(
+        self, place: BucketPlace, sleep: Callable[[float], None] = time.sleep, *, glance: bool = False
+    ) -> None:
+        """Connect nothing yet. *glance*: a few seconds for everything that is asked, and nothing twice.
 
         Raises Refused for plain HTTP to another machine, BadInput for a malformed place, EnvironmentFault
         for a file of certificates that cannot be used.
@@ -56,8 +62,9 @@ class S3Objects:
         refuse_place(place)
         self._place = place
         self._sleep = sleep
-        self._store = connected(place, _TIMEOUT)
+        self._store = connected(place, _GLANCE if glance else _TIMEOUT, retries=not glance)
         self._uploads = connected(place, _UPLOAD_TIMEOUT)
+        self._until = time.monotonic() + _GLANCES if glance else math.inf
 
     def put(self, name: str, pieces: Iterable[bytes | memoryview]) -> int:
         """The number of bytes stored under *name*; an object appears whole or not at all.
@@ -108,6 +115,7 @@ class S3Objects:
 
     def names(self, beginning: str = "") -> Iterator[str]:
         """The name of every object below the prefix and the folder *beginning*, page by page."""
+        self._refuse_late()
         try:
             for page in obstore.list(self._store, prefix=beginning or None):
                 yield from (entry["path"].removeprefix(self._prefix) for entry in page)
@@ -136,12 +144,19 @@ class S3Objects:
             # The machine's own settings for S3 tools may stand in the way (AWS_PROFILE, say).
             return BucketFacts(tls=tls)
 
+        until, is_silent = time.monotonic() + _GLANCES / 2, False
+
         def ask(call: str, answer: Callable[[Any], bool], absent: str = "") -> bool | None:
+            nonlocal is_silent
+            if is_silent or time.monotonic() > until:
+                return None
             try:
                 return answer(getattr(client, call)(Bucket=self._place.bucket))
             except ClientError as refused:
                 return False if absent and refused.response["Error"].get("Code") == absent else None
             except BotoCoreError:
+                # One question that is not answered is enough: four of them would take a minute.
+                is_silent = True
                 return None
 
         return BucketFacts(
@@ -161,7 +176,12 @@ class S3Objects:
     def _prefix(self) -> str:
         return f"{self._place.prefix.strip('/')}/" if self._place.prefix else ""
 
+    def _refuse_late(self) -> None:
+        if time.monotonic() > self._until:
+            raise fault_of(TimeoutError(), self._place)
+
     def _told(self, name: str) -> Any:
+        self._refuse_late()
         try:
             return obstore.head(self._store, checked_name(name))
         except (NotFoundError, FileNotFoundError) as error:

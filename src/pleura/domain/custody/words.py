@@ -7,6 +7,7 @@ from typing import Final
 RESULTS: Final = {
     "": "passed",
     "erased": "erased",
+    "erased-versions-stay": "deleted; old versions stay until the lock ends or they are removed",
     "objects-missing": "objects are missing",
     "objects-damaged": "objects are damaged",
     "seal-broken": "the snapshot does not open",

@@ -16,14 +16,22 @@ from itertools import islice
 from typing import Final
 
 from pleura.crypto.roots.root import by_recovery
-from pleura.domain.custody.places import BucketFacts, BucketPlace, FolderPlace
+from pleura.domain.custody.places import BucketFacts, BucketPlace, FolderPlace, Place
 from pleura.domain.errors import NotFound, PleuraError, Refused, SealBroken
 from pleura.domain.ids import new_id
 from pleura.domain.images import SealedImage
 from pleura.domain.installation import Depot
 from pleura.domain.ports import Clock, HomeObjects, ObjectStore, Records, RootFile
 from pleura.prevent.depots.boxes import Boxes
-from pleura.prevent.depots.filling import Sending, delete_noted, refuse_clock_behind, sweep, watched
+from pleura.prevent.depots.filling import (
+    ERASED,
+    VERSIONS_STAY,
+    Sending,
+    delete_noted,
+    refuse_clock_behind,
+    sweep,
+    watched,
+)
 from pleura.prevent.depots.proving import DAMAGED, DepotReport, DepotView, Fetched, Synced, prove
 from pleura.prevent.depots.register import Register
 from pleura.prevent.depots.snapshot import (
@@ -51,6 +59,8 @@ class Depots(Register):
     vault: Vault
     root_file: RootFile
     clock: Clock
+    glance: Callable[[Place], ObjectStore]
+    """As `connect`, for a look that takes a few seconds at most, whatever the place does."""
     inspect: Callable[[BucketPlace], BucketFacts]
     rehearse: Callable[[Iterable[memoryview]], AbstractContextManager[Records]]
     """A throw-away database filled from a snapshot."""
@@ -179,12 +189,21 @@ class Depots(Register):
         return True
 
     def erase(self, *, actor: str) -> dict[str, str]:
-        """For every depot that should not have what was erased here: ``erased`` now, or why not yet."""
+        """For every depot that should not have what was erased here: ``erased`` now, or why not yet.
+
+        ``erased-versions-stay`` where the bucket keeps what was deleted.
+        """
         with self.records.begin() as unit:
             waiting = [
                 depot.name for depot in unit.catalogue.depots() if unit.catalogue.deletions(depot.name)
             ]
-        return {name: self._erase(name, actor) for name in waiting}
+        return {name: self._outcome(name, self._erase(name, actor)) for name in waiting}
+
+    def _outcome(self, name: str, result: str) -> str:
+        if result != ERASED:
+            return result
+        told = self.bucket_facts(name)
+        return VERSIONS_STAY if told.versioning or told.object_lock else ERASED
 
     def _erase(self, name: str, actor: str) -> str:
         return delete_noted(
@@ -208,7 +227,7 @@ class Depots(Register):
 
     def view(self, name: str) -> DepotView:
         """What can be seen of a depot that is ours; raises Refused, and what the place says."""
-        store, _ = self._owned(name)
+        store, _ = self._owned(name, self.glance)
         found, root = survey(store), self.keyring.root
         newest = found.heads[-1] if found.heads else None
         sheet = (root.epoch, by_recovery(self.root_file.read()))
@@ -217,7 +236,7 @@ class Depots(Register):
 
     def snapshots(self, name: str) -> list[Head]:
         """The readable heads of all snapshots in a depot, oldest first, whosever it is."""
-        return heads_of(self.connect(self.place(name)))
+        return heads_of(self.glance(self.place(name)))
 
     def _refuse_halfway(self) -> None:
         """Between two epochs, some rows hang on either, and no one recovery code opens both."""

@@ -16,6 +16,8 @@ from pleura.prevent.depots.snapshot import HEADS, OLDEST_REST, SNAPSHOTS
 from pleura.prevent.vault import Vault, objects_of
 
 ERASED: Final = "erased"
+VERSIONS_STAY: Final = "erased-versions-stay"
+"""Deleted, and the bucket keeps old versions, sealed under destroyed keys."""
 _CLOCK_SLACK: Final = timedelta(minutes=1)
 _Piece = TypeVar("_Piece")
 

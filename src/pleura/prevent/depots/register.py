@@ -48,7 +48,7 @@ class Register:
         depot = Depot(
             name=name,
             kind=kind,
-            sealed_place=seal_field(self.keyring.depot_key, msgspec.json.encode(place), _context(name)),
+            sealed_place=self._sealed(name, place),
             checklist=msgspec.json.encode(checklist).decode() if checklist else "",
         )
         with self.records.begin() as unit:
@@ -85,6 +85,39 @@ class Register:
         clear = open_field(self.keyring.depot_key, depot.sealed_place, _context(name))
         return _read(clear)
 
+    def forget(self, name: str, *, actor: str) -> None:
+        """Remember a depot no longer, nor what was to be deleted in it; nothing in the place is touched.
+
+        Raises NotFound, and Refused while it is being filled.
+        """
+        self._find(name)
+        with self.lock(name), self.records.begin() as unit:
+            unit.catalogue.drop_depot(name)
+            self.ledger.append(unit.ledger, "depot", actor, depot=name, form="forgotten")
+
+    def change(self, name: str, place: BucketPlace, *, actor: str) -> None:
+        """Reach a bucket with other keys from now on; raises BadInput for another one, and as `sync` does."""
+        depot, before = self._find(name), self.place(name)
+        is_same = isinstance(before, BucketPlace) and (before.bucket, before.prefix) == (
+            place.bucket,
+            place.prefix,
+        )
+        if not is_same:
+            raise BadInput(
+                "another-bucket",
+                "{depot} is another bucket, or has another prefix",
+                "give the file of the same bucket with its new keys; another one is added under its own name",
+                depot=name,
+            )
+        with self.lock(name):
+            self._owner.prove(self.connect(place), name)
+            with self.records.begin() as unit:
+                unit.catalogue.put_depot(replace(depot, sealed_place=self._sealed(name, place)))
+                self.ledger.append(unit.ledger, "depot", actor, depot=name, form="changed")
+
+    def _sealed(self, name: str, place: Place) -> bytes:
+        return seal_field(self.keyring.depot_key, msgspec.json.encode(place), _context(name))
+
     def adopt(self, name: str, *, actor: str) -> None:
         """Take a depot over from a copy of this home that it belonged to; raises Refused."""
         with self.lock(name):
@@ -98,9 +131,11 @@ class Register:
     def _owner(self) -> Owner:
         return Owner(keyring=self.keyring, instance=self.instance)
 
-    def _owned(self, name: str) -> tuple[ObjectStore, int]:
+    def _owned(
+        self, name: str, connect: Callable[[Place], ObjectStore] | None = None
+    ) -> tuple[ObjectStore, int]:
         """The store of a depot that is ours, and how many homes have filled it; raises Refused."""
-        store = self.connect(self.place(name))
+        store = (connect or self.connect)(self.place(name))
         self._refuse_emptied(name, store)
         return store, self._owner.prove(store, name)
 

@@ -20,7 +20,20 @@ def open_newest(
     """The newest snapshot or the one named, its root, and its pieces; raises NotFound, EnvironmentFault."""
     head = newest_head(store, snapshot)
     key = open_by_recovery(head.by_recovery, code)
-    return head, Root({head.epoch: key}), read_snapshot(store, head, key)
+    return head, Root({head.epoch: key}), _whole(head, read_snapshot(store, head, key))
+
+
+def _whole(head: Head, pieces: Iterator[memoryview]) -> Iterator[memoryview]:
+    """*pieces*; raises NotFound where the snapshot does not open."""
+    try:
+        yield from pieces
+    except SealBroken as broken:
+        raise NotFound(
+            "snapshot-damaged",
+            "the snapshot {snapshot} is damaged",
+            "list the snapshots there with pleura backup list FOLDER, and name an older one with --snapshot",
+            snapshot=head.snapshot,
+        ) from broken
 
 
 def fetch_objects(

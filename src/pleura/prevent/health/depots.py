@@ -21,6 +21,7 @@ BACKUP: Final = "backup {depot}"
 REPLICA: Final = "replica {depot}"
 CHECKLIST: Final = "cloud checklist {depot}"
 _SHOWN: Final = 3
+_SILENT: Final = frozenset({"bucket-unreachable", "bucket-refuses", "bucket-unknown"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +43,12 @@ class DepotChecks:
             yield ill("backup", "there is no backup", "pleura backup create FOLDER")
         for depot in depots:
             heading = BACKUP if depot.kind == "backup" else REPLICA
-            yield _headed(found(_name(depot), functools.partial(self._depot, depot)), depot, heading)
+            check = found(_name(depot), functools.partial(self._depot, depot))
+            yield _headed(check, depot, heading)
             if depot.checklist:
-                yield from (_headed(each, depot, CHECKLIST) for each in self._checklist(depot))
+                # A store that was silent just now is not asked anything more.
+                told = BucketFacts() if check.code in _SILENT else self.bucket_facts(depot.name)
+                yield from (_headed(each, depot, CHECKLIST) for each in self._checklist(depot, told))
 
     def _depot(self, depot: Depot) -> Check:
         return self._contents(depot) or self._age(depot) or self._test(depot)
@@ -85,9 +89,8 @@ class DepotChecks:
         )
         return replace(wrong, because=in_words(depot.test_result), code=depot.test_result)
 
-    def _checklist(self, depot: Depot) -> Iterator[Check]:
+    def _checklist(self, depot: Depot, told: BucketFacts) -> Iterator[Check]:
         checklist, name = read_checklist(depot.checklist), f"cloud checklist {depot.name}"
-        told = self.bucket_facts(depot.name)
         for code in checklist.warnings(self._today(), told):
             wrong = ill(
                 name,

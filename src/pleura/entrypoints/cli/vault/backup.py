@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from pleura.bootstrap import House, Source, refuse_occupied, restore_house
+from pleura.bootstrap import House, Source, refuse_occupied, restore_house, snapshots_at
 from pleura.crypto.roots.recovery import read_code
 from pleura.domain.custody.places import BucketPlace, FolderPlace, Place
+from pleura.domain.custody.words import in_words
 from pleura.domain.errors import BadInput, NotFound, PleuraError
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.language import Texts
@@ -42,8 +45,18 @@ def create(
 
 
 @app.command("list")
-def list_backups(*, as_json: AsJson = False) -> None:
-    """List backups and replicas with their snapshots."""
+def list_backups(
+    folder: Annotated[Path | None, typer.Argument(help="Folder of a backup, where there is no home.")] = None,
+    *,
+    bucket_file: Annotated[
+        Path | None, typer.Option(help="JSON file that names the bucket of a replica instead.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List backups and replicas with their snapshots, or the snapshots of one place; that needs no home."""
+    if folder is not None or bucket_file is not None:
+        _list_place(_place(folder, bucket_file), as_json=as_json)
+        return
     with opened() as (house, say):
         for depot in house.depots.all():
             heads, unreadable, fault = _seen(house, depot.name)
@@ -57,14 +70,17 @@ def list_backups(*, as_json: AsJson = False) -> None:
                     {"snapshot": head.snapshot, "made_at": head.made_at, "epoch": head.epoch}
                     for head in heads
                 ],
+                "place": _where(house, depot.name),
                 "unreadable": list(unreadable),
                 "fault": fault.code if fault else None,
             }
             if as_json:
                 print_json(facts)
                 continue
-            tested = say(depot.test_result or "passed") if depot.tested_at else ""
-            print(f"{depot.name}  {say(depot.kind)}  {tested}")
+            print(f"{depot.name}  {say(depot.kind)}  {facts['place']}")
+            print(f"  {say('last filled')}: {_day(depot.synced_at)}")
+            tested = f"  {say(in_words(depot.test_result))}" if depot.tested_at else ""
+            print(f"  {say('last restore test')}: {_day(depot.tested_at)}{tested}")
             for head in heads:
                 print(f"  {head.snapshot}  {head.made_at[:19]}  {say('root epoch')} {head.epoch}")
             for name in unreadable:
@@ -79,6 +95,21 @@ def adopt(name: Name) -> None:
     with opened() as (house, say):
         house.depots.adopt(name, actor=actor())
         print(say("{name} belongs to this home from now on", name=name))
+
+
+@app.command("forget")
+def forget(
+    name: Name,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask again.")] = False,
+) -> None:
+    """Remember a backup or replica no longer; nothing that lies there is deleted."""
+    with opened() as (house, say):
+        question = say("Forget {name}? What lies there stays, also what was to be erased there.", name=name)
+        if not yes and not typer.confirm(question):
+            raise typer.Exit(1)
+        house.depots.forget(name, actor=actor())
+        print(say("{name} is forgotten; what lies there was left alone", name=name))
 
 
 @app.command("verify")
@@ -114,6 +145,10 @@ def verify(
                 damaged=len(report.damaged),
             )
         )
+        for image in _images(report.missing):
+            print(say("missing: {image}", image=image))
+        for image in _images(report.damaged):
+            print(say("damaged: {image}", image=image))
     if not report.whole:
         raise typer.Exit(1)
 
@@ -233,6 +268,34 @@ def read_bucket(file: Path) -> BucketPlace:
             "write JSON with endpoint, bucket, access_key and secret_key, see docs/commands.md",
             file=str(file),
         ) from error
+
+
+def _list_place(place: Place, *, as_json: bool) -> None:
+    settings = Settings.from_environment(os.environ)
+    say, found = Texts(settings.language), snapshots_at(settings, place)
+    for head in found.heads:
+        if as_json:
+            print_json({"snapshot": head.snapshot, "made_at": head.made_at, "epoch": head.epoch})
+        else:
+            print(f"{head.snapshot}  {head.made_at[:19]}  {say('root epoch')} {head.epoch}")
+    for name in found.unreadable:
+        print(say("damaged, or none of ours: {name}", name=ascii(name)[1:-1]), file=sys.stderr)
+
+
+def _images(objects: Sequence[str]) -> list[str]:
+    """The images that these objects belong to: the name of an object begins with that of its image."""
+    return sorted({name.partition("/")[0] for name in objects})
+
+
+def _day(moment: datetime | None) -> str:
+    return moment.isoformat(sep=" ", timespec="minutes") if moment else "—"
+
+
+def _where(house: House, name: str) -> str:
+    place = house.depots.place(name)
+    if isinstance(place, FolderPlace):
+        return place.folder
+    return "/".join(part.strip("/") for part in (place.endpoint, place.bucket, place.prefix) if part)
 
 
 def _refuse_unknown(file: Path, given: dict[str, Any]) -> None:

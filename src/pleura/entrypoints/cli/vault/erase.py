@@ -12,6 +12,7 @@ import typer
 
 from pleura.bootstrap import House
 from pleura.domain.custody.erasure import ErasureRequest
+from pleura.domain.custody.words import in_words
 from pleura.domain.errors import EnvironmentFault
 from pleura.domain.installation import Account
 from pleura.entrypoints.cli.vault.sheets import Sheets, reserved, unused
@@ -22,7 +23,7 @@ from pleura.entrypoints.passphrase import known_secret, new_secret
 from pleura.ledger.receipt import write_receipt
 from pleura.prevent.custody.erasure import Erased
 from pleura.prevent.custody.rules import APPROVALS, RULES
-from pleura.prevent.depots.filling import ERASED
+from pleura.prevent.depots.filling import ERASED, VERSIONS_STAY
 
 rules = typer.Typer(help="The rules of this installation.", no_args_is_help=True)
 people = typer.Typer(help="The people of this installation.", no_args_is_help=True)
@@ -284,7 +285,7 @@ def _say_erased(house: House, erased: Erased, sheets: Sheets, say: Texts, *, as_
         )
     )
     for depot, result in erased.depots.items():
-        print(f"  {depot}: {say(result)}")
-    if set(erased.depots.values()) - {ERASED}:
+        print(f"  {depot}: {say(in_words(result))}")
+    if set(erased.depots.values()) - {ERASED, VERSIONS_STAY}:
         print(say("What could not be reached is remembered; when it can be: pleura doctor --repair"))
     print(say("What was copied out before cannot be called back."))

@@ -12,8 +12,8 @@ import typer
 
 from pleura.bootstrap import House
 from pleura.domain.custody.places import BucketPlace, CloudChecklist, checked_answer, read_answers
-from pleura.domain.errors import BadInput
-from pleura.entrypoints.cli.vault.backup import AsJson, Name, adopt, fetch, read_bucket, sync, verify
+from pleura.domain.errors import BadInput, PleuraError
+from pleura.entrypoints.cli.vault.backup import AsJson, Name, adopt, fetch, forget, read_bucket, sync, verify
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.output import actor, print_error, print_json
@@ -22,6 +22,7 @@ app = typer.Typer(help="Keep a replica in a cloud store, which never holds a key
 app.command("verify")(verify)
 app.command("fetch")(fetch)
 app.command("adopt")(adopt)
+app.command("forget")(forget)
 
 ChecklistFile = Annotated[
     Path | None, typer.Option("--checklist", help="JSON file with the answers; else they are asked for.")
@@ -62,6 +63,18 @@ def add(
         )
 
 
+@app.command("change")
+def change(
+    name: Name,
+    *,
+    bucket_file: Annotated[Path, typer.Option(help="JSON file that names the bucket and its keys.")],
+) -> None:
+    """Reach the bucket of a replica with other keys, once they are shown to open it."""
+    with opened() as (house, say):
+        house.depots.change(name, read_bucket(bucket_file), actor=actor())
+        print(say("{name} is reached with the new keys; delete {file}", name=name, file=str(bucket_file)))
+
+
 @app.command("checklist")
 def checklist(
     name: Name,
@@ -93,7 +106,14 @@ def status(*, as_json: AsJson = False) -> None:
     whole = True
     with opened() as (house, say):
         for depot in house.depots.all("replica"):
-            report = house.depots.status(depot.name)
+            try:
+                report = house.depots.status(depot.name)
+            except PleuraError as fault:
+                whole = False
+                if as_json:
+                    print_json({"name": depot.name, "fault": fault.code})
+                print_error(fault, say)
+                continue
             whole = whole and report.whole
             if as_json:
                 print_json({"name": depot.name, "objects": report.objects, "missing": len(report.missing)})
