@@ -165,6 +165,37 @@ def test_a_half_restored_home_is_never_visible(person: Person) -> None:
     assert [path.name for path in person.folder.iterdir() if path.name.startswith(".again")] == []
 
 
+def test_a_lost_root_key_is_said_and_the_backup_brings_all_back(person: Person) -> None:
+    code = str(answer(person, "key", "sheet", "-o", "sheet.pdf")["recovery_code"])
+    answer(person, "backup", "create", "nas")
+    write(person, "code", code)
+    before = images(person)
+    (person.home / "root.json").unlink()
+    left = sorted(path.name for path in person.home.iterdir())
+
+    for words in (
+        ["images"],
+        ["doctor"],
+        ["init", "--password-file", "password"],
+        ["serve"],
+        ["key", "recover", "--code-file", "code", "--new-file", "passphrase"],
+    ):
+        done = person.types(*words)
+        assert (done.returncode, "[root-file-lost]" in done.stderr) == (4, True)
+    assert sorted(path.name for path in person.home.iterdir()) == left
+    (told,) = [line for line in done.stderr.splitlines() if "next step" in line]
+    other = told.partition("PLEURA_HOME=")[2].split()[0]
+    command = told.partition(other)[2].split()
+    assert command == ["pleura", "backup", "restore", "BACKUP_FOLDER"]
+    files = ["--code-file", "code", "--new-file", "passphrase"]
+    assert person.types(*command[1:3], "nas", *files, PLEURA_HOME=other).returncode == 0
+    again = Person(person.folder, Path(other))
+    assert images(again) == before
+    for name in before:
+        copied = again.types("copy", name, "--to", "Dr Li", "--purpose", "x", "-o", f"{name}.png")
+        assert copied.returncode == 0
+
+
 def test_a_lost_object_is_named_by_the_restore_and_the_rest_comes_back(person: Person) -> None:
     code = str(answer(person, "key", "sheet", "-o", "sheet.pdf")["recovery_code"])
     answer(person, "backup", "create", "nas")

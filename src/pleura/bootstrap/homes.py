@@ -76,8 +76,10 @@ class Restored:
 
 
 def is_founded(settings: Settings) -> bool:
-    """Whether there is a home at ``settings.home``."""
-    return Home(settings.home).is_founded()
+    """Whether there is a home at ``settings.home``; raises EnvironmentFault where its root file is lost."""
+    home = Home(settings.home)
+    home.refuse_rootless()
+    return home.is_founded()
 
 
 def found_house(settings: Settings, founding_facts: Founding) -> bytes:
@@ -231,7 +233,7 @@ def _unkept(settings: Settings, holder: RootHolder) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if not is_founded(settings):
+        if not Home(settings.home).is_founded():
             holder.destroy_before(FIRST_EPOCH + 1)
         raise
 
