@@ -607,6 +607,39 @@ def test_whoever_must_be_alone_waits_for_nobody_and_says_who_is_there(person: Pe
     assert answer(person, "key", "show")["epoch"] == 1
 
 
+A_YEAR_BACK = """
+from datetime import timedelta
+from pleura.adapters.clock import SystemClock
+right = SystemClock.now
+SystemClock.now = lambda self: right(self) - timedelta(days=365)
+"""
+
+
+def test_a_clock_set_back_a_year_loses_nothing_and_is_shown(person: Person) -> None:
+    late = str(write_films(person.folder / "late", 1) / "late.png")
+    Picture.fromarray(film(77, 200, 160)).save(late)
+    before = images(person)
+
+    shown = types_at_a_fault(person, A_YEAR_BACK, "doctor", "--json")
+    done = types_at_a_fault(person, A_YEAR_BACK, "import", late, "--json")
+
+    checks = {check["name"]: check for check in json.loads(shown.stdout)["checks"]}
+    assert not checks["clock"]["ok"]
+    # It is accepted: the order of the entries is that of the ledger, whatever the clock says.
+    assert json.loads(done.stdout)["status"] == "stored"
+    assert set(before) < set(images(person))
+    assert len(images(person)) == 5
+    times = [str(entry["at"]) for entry in person.lines("audit", "show")]
+    assert times[-1] < times[-2]
+    assert person.types("audit", "verify").returncode == 0
+    assert types_at_a_fault(person, A_YEAR_BACK, "audit", "verify").returncode == 0
+    # What comes with the clock set right again stands on top of it, and the ledger is as sound.
+    assert (
+        person.types("copy", images(person)[0], "--to", "X", "--purpose", "y", "-o", "c.png").returncode == 0
+    )
+    assert person.types("audit", "verify").returncode == 0
+
+
 def test_two_imports_at_once_lose_nothing(person: Person) -> None:
     more = write_films(person.folder / "more", 0)
     for number in range(6):
