@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import subprocess
@@ -15,8 +16,12 @@ from tests.fakes.dicom_files import image, part10, ramp
 from tests.fakes.person import Person, person_at
 
 from pleura.adapters.machine import guard_memory
-from pleura.bootstrap import House, open_house
+from pleura.bootstrap import Founding, House, Source, found_house, open_house, recover_house, restore_house
 from pleura.crypto.keys import derive
+from pleura.crypto.roots.root import Passphrase, Root
+from pleura.domain.custody.places import FolderPlace
+from pleura.ledger.ledger import Ledger
+from pleura.prevent.keyring import Keyring
 from pleura.settings import Settings
 
 PASSPHRASE = "a long walk by the river"
@@ -122,14 +127,60 @@ def test_no_secret_is_in_the_process_list_or_the_environment(person: Person) -> 
         assert secret.encode() not in seen
 
 
-def test_the_root_is_zeroed_when_the_house_closes(person: Person) -> None:
+def test_every_key_is_zeroed_when_the_house_closes(person: Person) -> None:
     with open_house(Settings(home=person.home), lambda: PASSPHRASE) as house:
-        root = house.keys.keyring.root
-        held = next(iter(root._keys.values()))
-        assert any(held)
+        keyring, holder = house.keys.keyring, house.keys.holder
+        assert isinstance(holder, Passphrase)
+        held = [*keyring.root._keys.values(), keyring.index_key, keyring.mark_key, holder._key]
+        assert all(any(key) for key in held)
 
-    assert not any(held)
-    assert root.epochs == []
+    assert [any(key) for key in held] == [False] * 4
+    assert keyring.root.epochs == []
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_making_recovering_and_restoring_a_home_leaves_no_key(
+    tmp_path: Path,
+    fails: bool,  # noqa: FBT001 - a case
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every root, keyring and stretched passphrase that comes to be is zero afterwards, fault or none."""
+    held: list[bytearray] = []
+
+    def watched(kind: type, names: tuple[str, ...]) -> None:
+        plain = kind.__init__
+
+        def made(self: object, *given: object, **named: object) -> None:
+            plain(self, *given, **named)
+            for name in names:
+                key = getattr(self, name)
+                held.extend(key.values() if isinstance(key, dict) else [key])
+
+        monkeypatch.setattr(kind, "__init__", made)
+
+    watched(Root, ("_keys",))
+    watched(Keyring, ("index_key", "mark_key"))
+    watched(Passphrase, ("_key",))
+    home, backup = Settings(home=tmp_path / "home"), tmp_path / "nas"
+    backup.mkdir()
+    code = found_house(
+        home, Founding(passphrase=PASSPHRASE, administrator="ann", password="twelve quiet herons wade")
+    )
+    with open_house(home, lambda: PASSPHRASE) as house:
+        house.depots.add("nas", "backup", FolderPlace(folder=str(backup)), None, actor="test")
+        house.depots.sync("nas", actor="test")
+    if fails:
+        monkeypatch.setattr(Ledger, "append", lambda *_, **__: 1 / 0)
+    outcome = pytest.raises(ZeroDivisionError) if fails else contextlib.nullcontext()
+    with outcome:
+        recover_house(home, code, "another long passphrase", actor="test")
+    source = Source(place=FolderPlace(folder=str(backup)), code=code)
+    outcome = pytest.raises(ZeroDivisionError) if fails else contextlib.nullcontext()
+    with outcome:
+        restore_house(Settings(home=tmp_path / "again"), source, PASSPHRASE, actor="test")
+
+    assert len(held) >= 14
+    assert not any(any(key) for key in held)
 
 
 def test_guarding_twice_is_as_good_as_once() -> None:

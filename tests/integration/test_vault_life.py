@@ -165,6 +165,37 @@ def test_a_half_restored_home_is_never_visible(person: Person) -> None:
     assert [path.name for path in person.folder.iterdir() if path.name.startswith(".again")] == []
 
 
+def test_a_lost_root_key_is_said_and_the_backup_brings_all_back(person: Person) -> None:
+    code = str(answer(person, "key", "sheet", "-o", "sheet.pdf")["recovery_code"])
+    answer(person, "backup", "create", "nas")
+    write(person, "code", code)
+    before = images(person)
+    (person.home / "root.json").unlink()
+    left = sorted(path.name for path in person.home.iterdir())
+
+    for words in (
+        ["images"],
+        ["doctor"],
+        ["init", "--password-file", "password"],
+        ["serve"],
+        ["key", "recover", "--code-file", "code", "--new-file", "passphrase"],
+    ):
+        done = person.types(*words)
+        assert (done.returncode, "[root-file-lost]" in done.stderr) == (4, True)
+    assert sorted(path.name for path in person.home.iterdir()) == left
+    (told,) = [line for line in done.stderr.splitlines() if "next step" in line]
+    other = told.partition("PLEURA_HOME=")[2].split()[0]
+    command = told.partition(other)[2].split()
+    assert command == ["pleura", "backup", "restore", "BACKUP_FOLDER"]
+    files = ["--code-file", "code", "--new-file", "passphrase"]
+    assert person.types(*command[1:3], "nas", *files, PLEURA_HOME=other).returncode == 0
+    again = Person(person.folder, Path(other))
+    assert images(again) == before
+    for name in before:
+        copied = again.types("copy", name, "--to", "Dr Li", "--purpose", "x", "-o", f"{name}.png")
+        assert copied.returncode == 0
+
+
 def test_a_lost_object_is_named_by_the_restore_and_the_rest_comes_back(person: Person) -> None:
     code = str(answer(person, "key", "sheet", "-o", "sheet.pdf")["recovery_code"])
     answer(person, "backup", "create", "nas")
@@ -611,6 +642,39 @@ def test_whoever_must_be_alone_waits_for_nobody_and_says_who_is_there(person: Pe
         fcntl.flock(held, fcntl.LOCK_EX)
         assert "[home-busy]" in person.types("images").stderr
     assert answer(person, "key", "show")["epoch"] == 1
+
+
+A_YEAR_BACK = """
+from datetime import timedelta
+from pleura.adapters.clock import SystemClock
+right = SystemClock.now
+SystemClock.now = lambda self: right(self) - timedelta(days=365)
+"""
+
+
+def test_a_clock_set_back_a_year_loses_nothing_and_is_shown(person: Person) -> None:
+    late = str(write_films(person.folder / "late", 1) / "late.png")
+    Picture.fromarray(film(77, 200, 160)).save(late)
+    before = images(person)
+
+    shown = types_at_a_fault(person, A_YEAR_BACK, "doctor", "--json")
+    done = types_at_a_fault(person, A_YEAR_BACK, "import", late, "--json")
+
+    checks = {check["name"]: check for check in json.loads(shown.stdout)["checks"]}
+    assert not checks["clock"]["ok"]
+    # It is accepted: the order of the entries is that of the ledger, whatever the clock says.
+    assert json.loads(done.stdout)["status"] == "stored"
+    assert set(before) < set(images(person))
+    assert len(images(person)) == 5
+    times = [str(entry["at"]) for entry in person.lines("audit", "show")]
+    assert times[-1] < times[-2]
+    assert person.types("audit", "verify").returncode == 0
+    assert types_at_a_fault(person, A_YEAR_BACK, "audit", "verify").returncode == 0
+    # What comes with the clock set right again stands on top of it, and the ledger is as sound.
+    assert (
+        person.types("copy", images(person)[0], "--to", "X", "--purpose", "y", "-o", "c.png").returncode == 0
+    )
+    assert person.types("audit", "verify").returncode == 0
 
 
 def test_two_imports_at_once_lose_nothing(person: Person) -> None:

@@ -78,8 +78,10 @@ class Restored:
 
 
 def is_founded(settings: Settings) -> bool:
-    """Whether there is a home at ``settings.home``."""
-    return Home(settings.home).is_founded()
+    """Whether there is a home at ``settings.home``; raises EnvironmentFault where its root file is lost."""
+    home = Home(settings.home)
+    home.refuse_rootless()
+    return home.is_founded()
 
 
 def found_house(settings: Settings, founding_facts: Founding) -> bytes:
@@ -94,8 +96,10 @@ def found_house(settings: Settings, founding_facts: Founding) -> bytes:
         _new_holder(founding_facts) as (holder, kind),
         _unkept(settings, holder),
         founding(settings.home) as home,
+        contextlib.ExitStack() as opened,
     ):
         document, root, recovery_code = create(holder, kind)
+        opened.callback(root.forget)
         if founding_facts.database:
             home.note_database(founding_facts.database)
         upgrade(home.database_url)
@@ -103,6 +107,7 @@ def found_house(settings: Settings, founding_facts: Founding) -> bytes:
             if unit.ledger.last() is not None:
                 raise _database_occupied()
             keyring = found_keyring(root, unit.catalogue)
+            opened.callback(keyring.forget)
             found_administrator(founding_facts.administrator, founding_facts.password, unit.catalogue, clock)
             ledger_of(keyring, clock).append(unit.ledger, "init", "cli", root_epoch=root.epoch)
         home.found(document)
@@ -116,13 +121,17 @@ def recover_house(settings: Settings, code: bytes, passphrase: str, *, actor: st
     """
     guard_memory()
     home = Home(settings.home)
-    with home.lock(alone=True):
+    with (
+        home.lock(alone=True),
+        contextlib.closing(new_passphrase(passphrase)) as holder,
+        contextlib.ExitStack() as opened,
+    ):
         document = home.read()
-        root, holder = recover(document, code), new_passphrase(passphrase)
+        root = recover(document, code)
+        opened.callback(root.forget)
         with wired_house(home, root, holder) as house, house.records.begin() as unit:
             house.ledger.append(unit.ledger, "recovered", actor, root_epoch=root.epoch)
         home.replace(hand_over(document, root, holder, holder.cost))
-        root.forget()
 
 
 def openable_snapshots(settings: Settings, place: Place, code: bytes) -> list[Head]:
@@ -150,13 +159,17 @@ def restore_house(
     EnvironmentFault, BadInput, NotFound, SealBroken.
     """
     guard_memory()
-    store, holder = connect(source.place, settings.home), new_passphrase(passphrase)
-    head, root, pieces = open_newest(store, source.code, source.snapshot)
-    with restoring(settings.home) as home:
+    store = connect(source.place, settings.home)
+    with contextlib.ExitStack() as opened:
+        holder = opened.enter_context(contextlib.closing(new_passphrase(passphrase)))
+        head, root, pieces = open_newest(store, source.code, source.snapshot)
+        opened.callback(root.forget)
+        home = opened.enter_context(restoring(settings.home))
         fill(home.database_url, pieces)
         with contextlib.closing(Database(home.database_url)) as records:
             with records.read() as unit:
                 keyring = load_keyring(root, unit.catalogue)
+                opened.callback(keyring.forget)
                 ledger = ledger_of(keyring, SystemClock())
                 ledger.verify(unit.ledger, keyring.signer.public)
                 count = unit.catalogue.image_count()
@@ -166,7 +179,6 @@ def restore_house(
             with records.begin() as unit:
                 ledger.append(unit.ledger, "restore", actor, snapshot=head.snapshot, root_epoch=root.epoch)
         home.found(adopt(root, source.code, holder, holder.cost))
-    root.forget()
     return Restored(snapshot=head.snapshot, made_at=head.made_at, images=count, lacking=lacking)
 
 
@@ -256,7 +268,7 @@ def _unkept(settings: Settings, holder: RootHolder) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if not is_founded(settings):
+        if not Home(settings.home).is_founded():
             holder.destroy_before(FIRST_EPOCH + 1)
         raise
 

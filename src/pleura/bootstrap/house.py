@@ -108,12 +108,12 @@ def locked_house(home: Home, passphrase: Callable[[], str]) -> Iterator[House]:
 def wired_house(home: Home, root: Root, holder: RootHolder) -> Iterator[House]:
     """The house in *home* once its root is open, closed when the block ends."""
     upgrade(home.database_url)
-    with (
-        contextlib.closing(Database(home.database_url)) as records,
-        contextlib.closing(DisposableWorker()) as worker,
-    ):
+    with contextlib.ExitStack() as closing:
+        records = closing.enter_context(contextlib.closing(Database(home.database_url)))
         with records.read() as unit:
             keyring = load_keyring(root, unit.catalogue)
+        closing.callback(keyring.forget)
+        worker = closing.enter_context(contextlib.closing(DisposableWorker()))
         yield _wire(home, keyring, records, worker, holder)
 
 
@@ -124,8 +124,8 @@ def new_holder(passphrase: str, token: TokenKey | None) -> Iterator[tuple[RootHo
     Raises EnvironmentFault where the token holds keys of that label already: they are another home's.
     """
     if token is None:
-        holder = new_passphrase(passphrase)
-        yield holder, holder.cost
+        with contextlib.closing(new_passphrase(passphrase)) as holder:
+            yield holder, holder.cost
         return
     with contextlib.closing(HsmToken(Path(token.module), token.token, passphrase)) as hsm:
         token_holder = TokenHolder(hsm, token.label)
@@ -142,7 +142,8 @@ def token_key(module: str, token: str, label: str = "") -> TokenKey:
 def _holder(document: bytes, secret: str) -> Iterator[RootHolder]:
     kind = holder_of(document)
     if isinstance(kind, Argon2id):
-        yield Passphrase(secret, kind)
+        with contextlib.closing(Passphrase(secret, kind)) as holder:
+            yield holder
         return
     with contextlib.closing(HsmToken(Path(kind.module), kind.token, secret)) as hsm:
         yield TokenHolder(hsm, kind.label)

@@ -34,7 +34,7 @@ def open_field(key: bytes, sealed: bytes, context: bytes) -> bytes:
         raise SealBroken from error
 
 
-def blind_index(key: bytes, *parts: str) -> bytes:
+def blind_index(key: bytes | bytearray, *parts: str) -> bytes:
     """32 bytes that find *parts* again and show nothing of them (HMAC-SHA-256).
 
     Each part is normalised (NFKC, surrounding space removed, case folded) and preceded by its length,

@@ -40,7 +40,7 @@ def unwrap(kek: bytes, wrapped: bytes) -> bytes:
         raise SealBroken from error
 
 
-def derive(key: bytes, purpose: str, context: bytes = b"", length: int = KEY_BYTES) -> bytes:
+def derive(key: bytes | bytearray, purpose: str, context: bytes = b"", length: int = KEY_BYTES) -> bytes:
     """*length* bytes for one *purpose* and *context* (HKDF with SHA-256, RFC 5869).
 
     info = "pleura/v1/" purpose 0x00 context, which is unambiguous because a purpose holds no zero byte.
@@ -60,12 +60,12 @@ def digest(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def keyed_digest(key: bytes, data: bytes) -> bytes:
+def keyed_digest(key: bytes | bytearray, data: bytes) -> bytes:
     """HMAC-SHA-256 of *data*, 32 bytes (RFC 2104)."""
     return hmac.digest(key, data, "sha256")
 
 
-def keyed_digest_of(key: bytes, stream: BinaryIO) -> bytes:
+def keyed_digest_of(key: bytes | bytearray, stream: BinaryIO) -> bytes:
     """HMAC-SHA-256 of everything that is left in *stream*."""
     reader = DigestingReader(key, stream)
     buffer = bytearray(_PIECE)
@@ -77,7 +77,7 @@ def keyed_digest_of(key: bytes, stream: BinaryIO) -> bytes:
 class DigestingReader(io.RawIOBase):
     """A stream that also makes the HMAC-SHA-256 of all that is read through it."""
 
-    def __init__(self, key: bytes, source: BinaryIO) -> None:
+    def __init__(self, key: bytes | bytearray, source: BinaryIO) -> None:
         self._source = source
         # The standard library's, because it lets other threads work meanwhile.
         self._code = hmac.new(key, digestmod="sha256")

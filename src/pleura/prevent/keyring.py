@@ -15,15 +15,20 @@ from pleura.domain.ports import Catalogue
 
 @dataclass(frozen=True, kw_only=True)
 class Keyring:
-    """The root and the installation keys below it; never printed."""
+    """The root and the installation keys below it; never printed, zeroed when forgotten."""
 
     root: Root
-    index_key: bytes
-    mark_key: bytes
+    index_key: bytearray
+    mark_key: bytearray
     signer: Signer
 
     def __repr__(self) -> str:
         return f"Keyring(epoch={self.root.epoch})"
+
+    def forget(self) -> None:
+        """Zero the keys. Copies that a library made are beyond reach, as are keys derived for one use."""
+        for key in (self.index_key, self.mark_key):
+            key[:] = bytes(len(key))
 
     @property
     def depot_key(self) -> bytes:
@@ -59,7 +64,7 @@ def load_keyring(root: Root, catalogue: Catalogue) -> Keyring:
 
     return Keyring(
         root=root,
-        index_key=unwrap("index"),
-        mark_key=unwrap("mark"),
+        index_key=bytearray(unwrap("index")),
+        mark_key=bytearray(unwrap("mark")),
         signer=Signer.from_bytes(unwrap("ledger")),
     )

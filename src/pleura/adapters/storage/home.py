@@ -21,6 +21,8 @@ BUILDING: Final = ".founding-"
 """What the folder of a home under construction begins with, inside the folder that becomes the home."""
 _RESTORED: Final = "restoring"
 """Which home is being restored: a keyed digest, until it is whole."""
+_REST: Final = ("pleura.db", "database.url", "objects")
+"""What is left of a home whose root file is lost."""
 
 
 @dataclass(frozen=True)
@@ -70,18 +72,43 @@ class Home:
         return self.path / "scratch"
 
     def is_founded(self) -> bool:
-        """Whether ``pleura init`` has finished here."""
-        return self.root_file.is_file()
+        """Whether ``pleura init`` or a restore has finished here."""
+        return self.root_file.is_file() and not (self.path / _RESTORED).exists()
 
     def require_founded(self) -> None:
         """Return where there is a home; raises EnvironmentFault."""
         if not self.is_founded():
+            self.refuse_rootless()
             raise EnvironmentFault(
                 "no-home",
                 "there is no pleura home at {home}",
                 "run pleura init, or set PLEURA_HOME to the folder of an existing home",
                 home=str(self.path),
             )
+
+    def refuse_rootless(self) -> None:
+        """Raise EnvironmentFault where the rest of a home is, without a root file that is its own."""
+        with _faults(self.path):
+            cut = (self.path / _RESTORED).exists() or any(self.path.glob(f"{BUILDING}*/root.json"))
+            rest = any((self.path / name).exists() for name in _REST)
+        if not rest or self.is_founded():
+            return
+        if cut:
+            raise EnvironmentFault(
+                "home-unfinished",
+                "an init or a restore was cut, and what is in {home} is not a whole home",
+                "restore again to the same PLEURA_HOME as before; after a cut init, move what is there away "
+                "and run pleura init again",
+                home=str(self.path),
+            )
+        raise EnvironmentFault(
+            "root-file-lost",
+            "the root file of the home {home} is lost; nothing that is left there opens without it",
+            "put root.json back if a copy of it exists, else restore a backup elsewhere: PLEURA_HOME={other} "
+            "pleura backup restore BACKUP_FOLDER",
+            home=str(self.path),
+            other=f"{self.path}-restored",
+        )
 
     def read(self) -> bytes:
         """The bytes of the root file; raises EnvironmentFault where there is none."""
@@ -331,6 +358,8 @@ def refuse_occupied(path: Path) -> None:
 
     What a cut init left there, and the folder that a file system keeps for itself, are not in the way.
     """
+    if path.is_dir():
+        Home(path).refuse_rootless()
     with _faults(path):
         known = list(path.iterdir()) if path.is_dir() else []
         taken = path.exists() and not path.is_dir()

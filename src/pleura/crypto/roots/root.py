@@ -104,26 +104,30 @@ class Root:
 
 
 class Passphrase:
-    """The port `RootHolder` by a passphrase: Argon2id once, then AES key wrap."""
+    """The port `RootHolder` by a passphrase: Argon2id once, then AES key wrap; zeroed when closed."""
 
     def __init__(self, passphrase: str, cost: Argon2id) -> None:
         self.cost = cost
-        self._key = _stretched(passphrase, cost)
+        self._key = bytearray(_stretched(passphrase, cost))
 
     def wrap(self, epoch: int, key: bytes) -> bytes:  # noqa: ARG002 - one passphrase holds every epoch
         """*key* wrapped by the stretched passphrase."""
-        return wrap(self._key, key)
+        return wrap(bytes(self._key), key)
 
     def unwrap(self, epoch: int, wrapped: bytes) -> bytes:  # noqa: ARG002
         """The key that was wrapped; raises EnvironmentFault for a wrong passphrase."""
         try:
-            return unwrap(self._key, wrapped)
+            return unwrap(bytes(self._key), wrapped)
         except SealBroken:
             raise EnvironmentFault(
                 "wrong-passphrase",
                 "the passphrase does not open this home",
                 "check it, or use the recovery sheet: pleura key recover",
             ) from None
+
+    def close(self) -> None:
+        """Zero the wrapping key; nothing is wrapped or opened afterwards."""
+        self._key[:] = bytes(len(self._key))
 
     def destroy_before(self, epoch: int) -> None:
         """Nothing to do: what a passphrase wraps is destroyed with the file it stood in."""
