@@ -91,7 +91,7 @@ def test_the_page_fills_a_backup_tests_a_restore_and_checks_everything(
     assert re.search(r"checked on \d{4}-\d\d-\d\d \d\d:\d\d UTC", checked)
     next((place / "snapshots").iterdir()).write_bytes(b"changed")
     assert "does not open" in press(client, "/vault/nas/test")
-    assert "failed: seal-broken" in client.get("/vault").text
+    assert "failed: the snapshot does not open" in client.get("/vault").text
 
 
 def test_every_time_on_the_page_says_its_zone(client: TestClient, house: House, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
 from pleura.bootstrap import House
+from pleura.domain.custody.words import in_words
 from pleura.domain.errors import PleuraError, Refused
 from pleura.domain.installation import Depot
 from pleura.entrypoints.language import Texts
@@ -37,6 +38,7 @@ def show_vault(request: AnyRequest) -> Template:
         "checked": _checked(here.chores.ended(_CHECK), say),
         "checking": (_CHECK, "") in running,
         "running": bool(running),
+        "in_words": in_words,
     }
     return page(request, "vault.html", facts)
 
@@ -142,15 +144,15 @@ def _checked(ended: Ended | None, say: Texts) -> dict[str, object] | None:
         return {"at": ended.at, "rows": [], "problem": say.error(ended.result)}
     found = ended.result if isinstance(ended.result, list) else []
     rows = sorted(found, key=lambda check: check.ok)  # What is wrong comes first.
-    return {"at": ended.at, "rows": [(_named(check.name, say), check) for check in rows], "problem": None}
+    return {"at": ended.at, "rows": [_check_row(check, say) for check in rows], "problem": None}
 
 
-def _named(check: str, say: Texts) -> str:
-    """The name of a check in the reader's language; that of a depot ends with the depot's own name."""
-    kind, _, depot = check.rpartition(" ")
-    if kind == "cloud checklist":
-        return f"{say('cloud checklist')} {depot}"
-    return f"{say(kind)} {depot}" if kind else say(check)
+def _check_row(check: Check, say: Texts) -> tuple[str, str, Check]:
+    """The name of a check and what it found, in the reader's language."""
+    detail = say(check.detail, **check.facts)
+    if check.because:
+        detail = f"{detail}: {say(check.because)}"
+    return say(check.heading or check.name, **check.facts), detail, check
 
 
 ROUTES: Final[list[Any]] = [show_vault, check_now, sync_depot, test_depot]
