@@ -660,8 +660,11 @@ def test_a_clock_set_back_a_year_loses_nothing_and_is_shown(person: Person) -> N
     shown = types_at_a_fault(person, A_YEAR_BACK, "doctor", "--json")
     done = types_at_a_fault(person, A_YEAR_BACK, "import", late, "--json")
 
-    checks = {check["name"]: check for check in json.loads(shown.stdout)["checks"]}
-    assert not checks["clock"]["ok"]
+    again = types_at_a_fault(person, A_YEAR_BACK, "doctor", "--json")
+
+    for doctor in (shown, again):
+        checks = {check["name"]: check for check in json.loads(doctor.stdout)["checks"]}
+        assert not checks["clock"]["ok"]
     # It is accepted: the order of the entries is that of the ledger, whatever the clock says.
     assert json.loads(done.stdout)["status"] == "stored"
     assert set(before) < set(images(person))

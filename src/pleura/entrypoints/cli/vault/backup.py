@@ -211,7 +211,7 @@ def restore(
             )
         )
         for name in found.lacking:
-            print(say("missing in the backup: {name}", name=name))
+            print(say("missing or damaged in the backup: {name}", name=name))
         print(
             say(
                 "its backups still belong to the home before it; take them over with pleura backup adopt NAME"
