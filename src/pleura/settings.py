@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+PORT: Final = 8470
+"""Where the web application listens unless told otherwise."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from pleura.domain.custody.places import Wrong
 from pleura.domain.tracing import Verdict
 from pleura.entrypoints.cli import images
 from pleura.entrypoints.cli.vault import key, replica, verify
-from pleura.entrypoints.demo import command as demo
+from pleura.entrypoints.demo import play as demo
 from pleura.entrypoints.demo.report import ATTACK_NAMES
 from pleura.prevent.health import depots as doctor
 

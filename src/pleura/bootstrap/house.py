@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pleura.adapters.clock import SystemClock
 from pleura.adapters.database.migrate import upgrade
@@ -15,7 +16,6 @@ from pleura.adapters.fonts import find_font
 from pleura.adapters.machine import Machine, guard_memory
 from pleura.adapters.storage.home import Home, refuse_entangled
 from pleura.adapters.storage.objects import FolderObjects
-from pleura.adapters.storage.s3 import S3Objects
 from pleura.adapters.token.holder import TokenHolder
 from pleura.adapters.token.hsm import HsmToken
 from pleura.adapters.worker import DisposableWorker
@@ -27,7 +27,7 @@ from pleura.crypto.roots.root import (
     new_passphrase,
     unlock,
 )
-from pleura.domain.custody.places import FolderPlace, Place
+from pleura.domain.custody.places import BucketPlace, FolderPlace, Place
 from pleura.domain.ids import new_id
 from pleura.domain.installation import TokenKey
 from pleura.domain.ports import Clock, ObjectStore, PictureWorker, Records, RootHolder
@@ -47,6 +47,9 @@ from pleura.prevent.people.accounts import Accounts
 from pleura.prevent.sketcher import Sketcher
 from pleura.prevent.vault import Vault
 from pleura.settings import Settings
+
+if TYPE_CHECKING:
+    from pleura.adapters.storage.s3 import S3Objects
 
 LEDGER_ORIGIN_PREFIX = "pleura.ledger/"
 
@@ -159,6 +162,13 @@ def connect(place: Place, home: Path, *, glance: bool = False) -> ObjectStore:
     if isinstance(place, FolderPlace):
         refuse_entangled(Path(place.folder), home)
         return FolderObjects(Path(place.folder))
+    return _bucket(place, glance=glance)
+
+
+def _bucket(place: BucketPlace, *, glance: bool = False) -> S3Objects:
+    # The clients of S3 take half a second to load, which a home without a replica should not pay for.
+    from pleura.adapters.storage.s3 import S3Objects  # noqa: PLC0415
+
     return S3Objects(place, glance=glance)
 
 
@@ -193,7 +203,7 @@ def _wire(
         lock=home.lock_depot,
         connect=lambda place: connect(place, home.path),
         glance=lambda place: connect(place, home.path, glance=True),
-        inspect=lambda place: S3Objects(place).bucket_facts(),
+        inspect=lambda place: _bucket(place).bucket_facts(),
         rehearse=lambda pieces: _rehearsal(home, pieces),
     )
     return House(

@@ -10,9 +10,7 @@ import typer
 from pleura.bootstrap import is_founded
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.passphrase import read_passphrase
-from pleura.entrypoints.web.desk import Desk
-from pleura.entrypoints.web.server import PORT, run_server
-from pleura.settings import Settings
+from pleura.settings import PORT, Settings
 
 
 def command(
@@ -21,6 +19,10 @@ def command(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = PORT,
 ) -> None:
     """Serve the web application until interrupted; an empty home is set up in the browser."""
+    # The web application takes half a second to load, which no other command should pay for.
+    from pleura.entrypoints.web.desk import Desk  # noqa: PLC0415
+    from pleura.entrypoints.web.server import run_server  # noqa: PLC0415
+
     settings = Settings.from_environment(os.environ)
     say = Texts(settings.language)
     desk = Desk(settings)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import signal
-from typing import Final
 
 from granian.constants import Interfaces
 from granian.server.embed import Server
@@ -13,8 +12,6 @@ from granian.server.embed import Server
 from pleura.domain.errors import EnvironmentFault
 from pleura.entrypoints.web.app import build_app
 from pleura.entrypoints.web.desk import Desk
-
-PORT: Final = 8470
 
 
 def run_server(desk: Desk, host: str, port: int) -> None:

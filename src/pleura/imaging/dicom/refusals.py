@@ -1,4 +1,4 @@
-"""The closed list of reasons why received bytes are refused, and the one place where library errors end.
+"""The closed list of reasons why received bytes are refused.
 
 The list is closed so that the process that holds the keys never shows a text written by the process
 that read the hostile bytes: only a code and its facts cross the socket.
@@ -6,12 +6,7 @@ that read the hostile bytes: only a code and its facts cross the socket.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
-
-import pydicom.config
 
 from pleura.domain.errors import BadInput
 
@@ -158,22 +153,3 @@ def refuse(code: str, **facts: str | int) -> BadInput:
     """The refusal with the given *code* of the table, its template filled with *facts*."""
     listed = REFUSALS[code]
     return BadInput(listed.code, listed.what, listed.next_step, **facts)
-
-
-@contextmanager
-def only_refusals() -> Iterator[None]:
-    """A block out of which comes nothing but BadInput, whatever a decoder throws inside.
-
-    Warnings of the libraries are silenced because they quote values of the data set.
-    """
-    try:
-        with warnings.catch_warnings(), pydicom.config.disable_value_validation():
-            warnings.simplefilter("ignore")
-            yield
-    except BadInput:
-        raise
-    except MemoryError:
-        raise refuse("decode-memory") from None
-    except Exception:  # noqa: BLE001  pydicom and the codecs raise at least eight unrelated kinds on mutants
-        # The cause is dropped on purpose: its text may quote the patient.
-        raise refuse("decode-failed") from None

@@ -12,8 +12,9 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply
 
 from pleura.domain.rasters import Raster, StoredPixels
 from pleura.imaging.dicom.frames import decoded_frame, first_frame, in_range
+from pleura.imaging.dicom.guard import only_refusals
 from pleura.imaging.dicom.reading import GREY, PALETTE, number, open_instance, text
-from pleura.imaging.dicom.refusals import only_refusals, refuse
+from pleura.imaging.dicom.refusals import refuse
 from pleura.imaging.rasters import to_raster
 
 _FUNCTIONS: Final = frozenset({"LINEAR", "LINEAR_EXACT", "SIGMOID"})

@@ -22,9 +22,10 @@ from pydicom.uid import (
 
 from pleura.domain.images import UNDESCRIBED, Description, ImageFacts
 from pleura.domain.rasters import Raster, Received
+from pleura.imaging.dicom.guard import only_refusals
 from pleura.imaging.dicom.pictures import RECEIVED_FORMATS, SUSPECT_FORMATS, Picture, open_picture
 from pleura.imaging.dicom.reading import GREY, facts, number, open_instance, text
-from pleura.imaging.dicom.refusals import only_refusals, refuse
+from pleura.imaging.dicom.refusals import refuse
 from pleura.imaging.dicom.structure import is_part10, looks_like_dataset
 from pleura.imaging.dicom.windows import check_shown, shown
 from pleura.imaging.rasters import to_array, to_raster
