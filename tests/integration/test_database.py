@@ -20,6 +20,7 @@ import pytest
 import sqlalchemy
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from tests.fakes.records import FakeRecords
 from tests.servers.postgres import fresh_database, postgres_programs, postgres_server
 
@@ -967,6 +968,17 @@ def test_a_read_only_home_is_said_so() -> None:
 
 
 # The schema and its history
+
+
+def test_the_names_of_the_files_say_which_revisions_there_are(url: str) -> None:
+    """Alembic would say so too, and takes longer to load than a command to run."""
+    engine = open_engine(url)
+    with engine.begin() as connection:
+        scripts = ScriptDirectory.from_config(migrate.configuration(connection))
+    engine.dispose()
+
+    assert sorted(migrate._revisions()) == sorted(script.revision for script in scripts.walk_revisions())
+    assert head() == scripts.get_current_head() == current(url)
 
 
 def test_every_row_survives_the_way_down_and_up_again(empty_url: str, ledger: Ledger) -> None:
