@@ -45,7 +45,7 @@ def survey(folder: Path, images: int = IMAGES) -> Found:
     place.depot.mkdir()
     names = place.film_names()
     with place.opened() as house:
-        code = house.keys.reissue(actor=ACTOR)
+        code = house.keys.reissue(actor=ACTOR, keep=lambda _: None)
         house.depots.add(_DEPOT, "backup", FolderPlace(folder=str(place.depot)), None, actor=ACTOR)
         before, under_load = _under_load(house, place, names, found)
         house.sketcher.catch_up()
