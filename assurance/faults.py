@@ -12,6 +12,7 @@ must have ended by an error of pleura's; and a rerun must complete.
 from __future__ import annotations
 
 import argparse
+import compileall
 import functools
 import random
 import sys
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+import pleura
 from assurance import tracing
 from assurance.operations import OPERATIONS, perform, prepare
 from assurance.places import Place, scratch
@@ -125,6 +127,8 @@ def _rerun(operation: str, place: Place, ran: tracing.Run) -> list[Violation]:
 
 def survey(folder: Path, *, sample: int | None = None, seed: int = 1, jobs: int = 2) -> list[Outcome]:
     """The outcomes of all points of all operations, or of *sample* points that *seed* draws."""
+    # Whether a module is read from its cache changes the numbers of calls, so all caches are there first.
+    compileall.compile_dir(Path(pleura.__file__).parent, quiet=2)
     places = {name: Place(folder / name / "place") for name in OPERATIONS}
     with workers(jobs) as pool:
         found = [point for some in pool.map(points, places, places.values()) for point in some]

@@ -47,18 +47,17 @@ class Sketcher:
         """
         pool = ThreadPoolExecutor(THREADS)
         try:
-            for _ in pool.map(self._make, self.pending()):
+            for _ in pool.map(self.make, self.pending()):
                 advance(1)
                 if is_stopped():
                     break
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _make(self, image: str) -> None:
+    def make(self, image: str) -> None:
+        """Make the sketch of one image, unless its worker refuses it now or it was erased meanwhile."""
         try:
             display = self.worker.display(self.vault.original(image))
             self.vault.add_sketch(image, make_sketch(to_array(display)).to_bytes())
         except (BadInput, NotFound):
-            # Refused by its worker, or erased meanwhile: the next ones must not wait for it. What stays
-            # pending is shown by the doctor.
-            return
+            return  # The next ones must not wait for it; what stays pending is shown by the doctor.

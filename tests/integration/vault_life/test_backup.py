@@ -80,7 +80,7 @@ def test_a_half_restored_home_is_never_visible(person: Person) -> None:
     )
 
     assert done.returncode == 1
-    assert "[seal-broken]" in done.stderr
+    assert "[snapshot-damaged]" in done.stderr
     assert not home.exists()
     assert [path.name for path in person.folder.iterdir() if path.name.startswith(".again")] == []
 
