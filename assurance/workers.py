@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import multiprocessing
 import os
 from collections.abc import Iterator
@@ -25,6 +26,9 @@ def workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
 
 def _warm_up() -> None:
     """Load whatever a verdict loads at its first use, so that the calls of every later run are the same."""
+    # What a home loads only when it needs it would be loaded in some runs and not in others.
+    for late in ("alembic.command", "alembic.script", "pleura.adapters.storage.s3"):
+        importlib.import_module(late)
     # A library that computed in threads of its own here would wait for them in the forked process.
     os.environ["OMP_NUM_THREADS"] = "1"
     with scratch() as folder:

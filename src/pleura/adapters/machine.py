@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from pleura.adapters.fonts import find_font
-from pleura.adapters.storage.home import BUILDING, Home
+from pleura.adapters.storage.home import BUILDING, Home, disk_faults
 from pleura.adapters.storage.objects import FolderObjects
 
 _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
@@ -29,15 +29,24 @@ class Machine:
         return self._home.path
 
     def free_bytes(self) -> int:
-        """Bytes that this user may still write on the disk of the home."""
-        return shutil.disk_usage(self._home.path).free
+        """Bytes that this user may still write on the disk of the home; raises EnvironmentFault."""
+        with disk_faults(self._home.path):
+            return shutil.disk_usage(self._home.path).free
 
     def is_private(self) -> bool:
-        """Whether nobody but the owner may read the home."""
-        return not stat.S_IMODE(self._home.path.stat().st_mode) & 0o077
+        """Whether nobody but the owner may read the home; raises EnvironmentFault."""
+        with disk_faults(self._home.path):
+            return not stat.S_IMODE(self._home.path.stat().st_mode) & 0o077
 
     def leftovers(self) -> list[Path]:
-        """Files of commands that were cut: unfinished objects and everything in the scratch folder."""
+        """Files of commands that were cut: unfinished objects and everything in the scratch folder.
+
+        Raises EnvironmentFault where the disk fails.
+        """
+        with disk_faults(self._home.path):
+            return self._leftovers()
+
+    def _leftovers(self) -> list[Path]:
         scratch = [path for path in self._home.scratch.rglob("*") if path.is_file()]
         root_files = [path for path in self._home.path.glob(".*") if path.is_file()]
         unused = self._home.database_left_behind()
@@ -45,14 +54,15 @@ class Machine:
         return [*FolderObjects(self._home.objects).unfinished(), *root_files, *unused, *scratch, *founding]
 
     def sweep(self) -> None:
-        """Remove the leftovers; the caller is alone in the home."""
-        for path in self.leftovers():
-            path.unlink(missing_ok=True)
-            # An import that was cut early leaves a folder with nothing else in it.
-            if path.parent.parent == self._home.objects and not any(path.parent.iterdir()):
-                path.parent.rmdir()
-        for folder in (self._home.scratch, *self._home.path.glob(f"{BUILDING}*")):
-            shutil.rmtree(folder, ignore_errors=True)
+        """Remove the leftovers; the caller is alone in the home. Raises EnvironmentFault."""
+        with disk_faults(self._home.path):
+            for path in self._leftovers():
+                path.unlink(missing_ok=True)
+                # An import that was cut early leaves a folder with nothing else in it.
+                if path.parent.parent == self._home.objects and not any(path.parent.iterdir()):
+                    path.parent.rmdir()
+            for folder in (self._home.scratch, *self._home.path.glob(f"{BUILDING}*")):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def font(self) -> Path | None:
         """A font with Chinese characters."""

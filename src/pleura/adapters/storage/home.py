@@ -88,7 +88,7 @@ class Home:
 
     def refuse_rootless(self) -> None:
         """Raise EnvironmentFault where the rest of a home is, without a root file that is its own."""
-        with _faults(self.path):
+        with disk_faults(self.path):
             cut = (self.path / _RESTORED).exists() or any(self.path.glob(f"{BUILDING}*/root.json"))
             rest = any((self.path / name).exists() for name in _REST)
         if not rest or self.is_founded():
@@ -125,7 +125,7 @@ class Home:
 
     def found(self, document: bytes) -> None:
         """Write the root file of a new home, durably: with it the home is one; raises EnvironmentFault."""
-        with _faults(self.path):
+        with disk_faults(self.path):
             write_new(self.root_file, document)
 
     def replace(self, document: bytes) -> None:
@@ -141,7 +141,7 @@ class Home:
         After a crash the note is the old one or the new one, whole. Raises EnvironmentFault.
         """
         unfinished = self.path / f".{secrets.token_hex(8)}"
-        with _faults(self.path):
+        with disk_faults(self.path):
             if not url:
                 self.database_note.unlink(missing_ok=True)
             else:
@@ -155,7 +155,7 @@ class Home:
 
     def leave_database_file(self) -> None:
         """Remove the database file of this home, which is not used any more; raises EnvironmentFault."""
-        with _faults(self.path):
+        with disk_faults(self.path):
             for part in self.database_left_behind():
                 part.unlink(missing_ok=True)
             sync_folder(self.path)
@@ -264,16 +264,16 @@ def founding(path: Path) -> Iterator[Home]:
     """
     refuse_occupied(path)
     inside = path.is_dir()
-    with _faults(path):
+    with disk_faults(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         place, prefix = (path, BUILDING) if inside else (path.parent, f".{path.name}.")
         building = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
     try:
         home = Home(building)
-        with _faults(path):
+        with disk_faults(path):
             home.objects.mkdir(mode=0o700)
         yield home
-        with _faults(path):
+        with disk_faults(path):
             _take_place(home, path, inside=inside)
     finally:
         shutil.rmtree(building, ignore_errors=True)
@@ -311,7 +311,7 @@ def restoring(path: Path) -> Iterator[Home]:
     inside = path.is_dir()
     building = path / f"{BUILDING}restoring" if inside else path.parent / f".{path.name}.restoring"
     home = Home(building)
-    with _faults(path):
+    with disk_faults(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         building.mkdir(mode=0o700, exist_ok=True)
         home.objects.mkdir(mode=0o700, exist_ok=True)
@@ -321,7 +321,7 @@ def restoring(path: Path) -> Iterator[Home]:
                 left.unlink()
         try:
             yield home
-            with _faults(path):
+            with disk_faults(path):
                 (building / _RESTORED).unlink(missing_ok=True)
                 _take_place(home, path, inside=inside)
         finally:
@@ -360,7 +360,7 @@ def refuse_occupied(path: Path) -> None:
     """
     if path.is_dir():
         Home(path).refuse_rootless()
-    with _faults(path):
+    with disk_faults(path):
         known = list(path.iterdir()) if path.is_dir() else []
         taken = path.exists() and not path.is_dir()
     if taken or any(not part.name.startswith(BUILDING) and part.name != "lost+found" for part in known):
@@ -373,7 +373,7 @@ def refuse_occupied(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _faults(path: Path) -> Iterator[None]:
+def disk_faults(path: Path) -> Iterator[None]:
     """Turn what the operating system says about the disk of the home into EnvironmentFault."""
     try:
         yield
