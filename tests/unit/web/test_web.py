@@ -13,7 +13,7 @@ import pytest
 from litestar.testing import TestClient
 from tests.fakes.dicom_files import image, part10, ramp
 
-from pleura.bootstrap import Founding, found_house
+from pleura.bootstrap import Founding, found_house, open_house
 from pleura.domain.custody.places import FolderPlace
 from pleura.domain.errors import EnvironmentFault, Refused
 from pleura.domain.installation import Depot
@@ -213,17 +213,17 @@ def test_a_depot_is_filled_each_day_and_tested_each_month(
     assert due(depot, now) == waits_for
 
 
-def test_the_caretaker_does_what_is_due_and_goes_on_after_a_fault(desk: Desk, tmp_path: Path) -> None:
-    depots = desk.house.depots
-    for name in ("gone", "well"):
-        (tmp_path / name).mkdir()
-        depots.add(name, "backup", FolderPlace(folder=str(tmp_path / name)), None, actor="test")
-    shutil.rmtree(tmp_path / "gone")
-    (tmp_path / "gone").write_text("a file where a folder was")
+def test_the_caretaker_does_what_is_due_and_goes_on_after_a_fault(settings: Settings, tmp_path: Path) -> None:
+    with open_house(settings, lambda: PASSPHRASE) as house:
+        for name in ("gone", "well"):
+            (tmp_path / name).mkdir()
+            house.depots.add(name, "backup", FolderPlace(folder=str(tmp_path / name)), None, actor="test")
+        shutil.rmtree(tmp_path / "gone")
+        (tmp_path / "gone").write_text("a file where a folder was")
 
-    look_after(desk.house)
+        look_after(house)
 
-    state = {depot.name: depot for depot in depots.all()}
+        state = {depot.name: depot for depot in house.depots.all()}
     assert state["gone"].synced_at is None
     assert state["well"].synced_at is not None
     assert (state["well"].tested_at is not None, state["well"].test_result) == (True, "")
