@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import mmap
 import struct
 import time
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import imagecodecs
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.config import disable_value_validation
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEG2000Lossless
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+)
 from tests.fakes.dicom_files import (
     colour,
     compressed,
@@ -30,6 +39,7 @@ from tests.fakes.dicom_files import (
 
 from pleura.domain.errors import BadInput
 from pleura.domain.images import MOST_TEXT
+from pleura.imaging.dicom.reading import open_instance
 from pleura.imaging.dicom.refusals import REFUSALS
 from pleura.imaging.dicom.windows import display, stored
 from pleura.imaging.dicom.writing import receive, suspect
@@ -51,6 +61,35 @@ def test_every_supported_encoding_is_received(name: str) -> None:
     assert received.instance is None
     assert (received.facts.rows, received.facts.columns) == (24, 32)
     assert display(valid_files()[name]).bits == 8
+
+
+@pytest.mark.parametrize(
+    "syntax",
+    [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian],
+)
+def test_a_large_film_in_a_mapped_file_reads_as_it_does_from_memory(syntax: str, tmp_path: Path) -> None:
+    order = ">" if syntax == ExplicitVRBigEndian else "<"
+    pixels = (np.arange(300 * 400).reshape(300, 400) % 4096).astype(order + "u2")
+    whole = part10(image(pixels, 12, ICCProfile=bytes(range(256)) * 400), syntax)
+    file = tmp_path / "film"
+    file.write_bytes(whole)
+
+    with file.open("rb") as stream:
+        mapped = mmap.mmap(stream.fileno(), 0, prot=mmap.PROT_READ)
+
+    assert receive(mapped) == receive(whole)
+    assert display(mapped) == display(whole)
+    assert np.frombuffer(stored(mapped).raster.data, "<u2").tolist() == pixels.ravel().tolist()
+    assert open_instance(mapped).ICCProfile == bytes(range(256)) * 400
+
+
+def test_uncompressed_pixels_without_a_length_are_refused() -> None:
+    film = image(np.zeros((300, 400), np.uint16), 12)
+    mislabelled = with_fragment(film, JPEG2000Lossless, film.PixelData).replace(
+        JPEG2000Lossless.encode(), ExplicitVRLittleEndian.ljust(len(JPEG2000Lossless), "\0").encode()
+    )
+
+    assert refused(receive, mislabelled) == "dicom-malformed"
 
 
 def test_the_facts_of_an_instance_are_read() -> None:

@@ -38,7 +38,7 @@ class SqlCatalogue:
 
     def add_key(self, key: InstallationKey) -> None:
         """Store one wrapped key of the installation."""
-        self._connection.execute(insert(schema.installation_keys).values(_values(key)))
+        self._connection.execute(insert(schema.installation_keys), _values(key))
 
     def key(self, purpose: KeyPurpose) -> InstallationKey | None:
         """The wrapped key for *purpose*."""
@@ -72,14 +72,16 @@ class SqlCatalogue:
     def add_patient(self, patient: Patient) -> None:
         """Store a patient, and her key in the table of keys."""
         self._connection.execute(
-            insert(schema.patients).values(
-                id=patient.id, index=patient.index, sealed_identity=patient.sealed_identity
-            )
+            insert(schema.patients),
+            {"id": patient.id, "index": patient.index, "sealed_identity": patient.sealed_identity},
         )
         self._connection.execute(
-            insert(schema.patient_keys).values(
-                patient=patient.id, root_epoch=patient.root_epoch, wrapped_kek=patient.wrapped_kek
-            )
+            insert(schema.patient_keys),
+            {
+                "patient": patient.id,
+                "root_epoch": patient.root_epoch,
+                "wrapped_kek": patient.wrapped_kek,
+            },
         )
 
     def patient(self, patient_id: str) -> Patient:
@@ -101,7 +103,7 @@ class SqlCatalogue:
 
     def add_study(self, study: Study) -> None:
         """Store a study."""
-        self._connection.execute(insert(schema.studies).values(_values(study)))
+        self._connection.execute(insert(schema.studies), _values(study))
 
     def study_by_index(self, index: bytes) -> Study | None:
         """The study with that keyed digest."""
@@ -111,7 +113,7 @@ class SqlCatalogue:
     def add_image(self, image: SealedImage) -> None:
         """Store an image."""
         values = {name: value for name, value in _values(image).items() if name != "image"}
-        self._connection.execute(insert(schema.images).values(values | _values(image.image)))
+        self._connection.execute(insert(schema.images), values | _values(image.image))
 
     def image(self, image_id: str) -> SealedImage:
         """One image; raises NotFound."""
@@ -219,7 +221,7 @@ class SqlCatalogue:
 
     def add_copy(self, copy: SealedCopy) -> None:
         """Store a copy; its ledger entry comes first."""
-        self._connection.execute(insert(schema.copies).values(_values(copy)))
+        self._connection.execute(insert(schema.copies), _values(copy))
 
     def copies_of(self, image_id: str) -> Sequence[SealedCopy]:
         """All copies of one image, oldest first."""
@@ -229,7 +231,7 @@ class SqlCatalogue:
 
     def add_account(self, account: Account) -> None:
         """Store an account."""
-        self._connection.execute(insert(schema.accounts).values(_values(account)))
+        self._connection.execute(insert(schema.accounts), _values(account))
 
     def account(self, name: str) -> Account | None:
         """The account of that name."""
@@ -246,12 +248,12 @@ class SqlCatalogue:
         """Set a rule of this installation."""
         table = schema.policies
         self._connection.execute(delete(table).where(table.c.name == name))
-        self._connection.execute(insert(table).values(name=name, value=value))
+        self._connection.execute(insert(table), {"name": name, "value": value})
 
     def restrict(self, restriction: Restriction) -> None:
         """Store a restriction, once."""
         if self.restricted([restriction.subject]) is None:
-            self._connection.execute(insert(schema.restrictions).values(_values(restriction)))
+            self._connection.execute(insert(schema.restrictions), _values(restriction))
 
     def lift(self, subject: str) -> None:
         """Remove the restriction of *subject*."""
@@ -267,7 +269,7 @@ class SqlCatalogue:
 
     def add_erasure_request(self, request: ErasureRequest) -> None:
         """Store a request for erasure."""
-        self._connection.execute(insert(schema.erasure_requests).values(_values(request)))
+        self._connection.execute(insert(schema.erasure_requests), _values(request))
 
     def erasure_request(self, name: str) -> ErasureRequest | None:
         """The request of that name, or for that subject."""
@@ -289,7 +291,7 @@ class SqlCatalogue:
     def begin_erasure(self, erasure: BegunErasure) -> None:
         """Store an erasure that is under way; its ledger entry comes first."""
         values = _values(erasure) | {"images": " ".join(erasure.images)}
-        self._connection.execute(insert(schema.erasures).values(values))
+        self._connection.execute(insert(schema.erasures), values)
 
     def begun_erasures(self) -> Sequence[BegunErasure]:
         """The erasures under way, oldest first."""
@@ -328,7 +330,7 @@ class SqlCatalogue:
         """Store a depot, or its new state."""
         table = schema.depots
         self._connection.execute(delete(table).where(table.c.name == depot.name))
-        self._connection.execute(insert(table).values(_values(depot)))
+        self._connection.execute(insert(table), _values(depot))
 
     def drop_depot(self, name: str) -> None:
         """Remove a depot and the deletions that wait for it."""

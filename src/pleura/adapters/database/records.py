@@ -193,11 +193,8 @@ class SqlLedgerRows:
 
     def add(self, row: LedgerRow) -> None:
         """Store one more row; an index that is taken is refused."""
-        self._connection.execute(
-            insert(ledger).values(
-                index=row.index, entry=row.entry, frontier=b"".join(row.frontier), head=row.head
-            )
-        )
+        values = {"index": row.index, "entry": row.entry, "head": row.head}
+        self._connection.execute(insert(ledger), values | {"frontier": b"".join(row.frontier)})
 
     def rows(self, start: int = 0) -> Iterator[LedgerRow]:
         """The rows from index *start* on, in order, a few hundred in memory at a time."""

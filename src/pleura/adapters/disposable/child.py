@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import mmap
 import os
 import resource
 import select
@@ -38,6 +39,7 @@ from pleura.domain.errors import BadInput
 from pleura.domain.rasters import Raster
 from pleura.imaging.dicom import windows, writing
 from pleura.imaging.dicom.refusals import refuse
+from pleura.imaging.dicom.structure import Content
 
 _PR_SET_PDEATHSIG: Final = 1
 _OPEN_FILES: Final = 32
@@ -163,7 +165,7 @@ def _stored(_: Job, files: list[int], __: Summons) -> Reply:
 def _derive(job: Job, files: list[int], _: Summons) -> Reply:
     if job.raster is None:
         raise refuse("derive-differs")
-    pixels = job.raster.raster(_content(files[1]))
+    pixels = job.raster.raster(bytes(_content(files[1])))
     derived = writing.derive(_content(files[0]), pixels, job.sop_instance_uid, job.derivation)
     return Answer(), [derived]
 
@@ -172,11 +174,15 @@ def _shown(raster: Raster) -> Reply:
     return Answer(raster=RasterShape.of(raster)), [raster.data]
 
 
-def _content(descriptor: int) -> bytes:
-    """Every byte of an open file, from its beginning; its position, which others share, stays."""
+def _content(descriptor: int) -> Content:
+    """Every byte of an open file, mapped: what is not looked at takes no memory and no time.
+
+    Where somebody cuts the file short meanwhile, the kernel ends this process, which is a refusal.
+    """
+    size = os.fstat(descriptor).st_size
     try:
-        return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
-    except MemoryError:
+        return mmap.mmap(descriptor, size, mmap.MAP_PRIVATE, mmap.PROT_READ) if size else b""
+    except OSError:
         raise refuse("decode-memory") from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,8 +20,8 @@ from pleura.entrypoints.language import Texts
 from pleura.entrypoints.output import actor, bytes_moved, print_json, steps
 from pleura.prevent.arrivals import Arrival
 
-THREADS: Final = 2
-"""One file is sealed while the next is decoded in its worker; more would only crowd two cores."""
+THREADS: Final = 2 * (os.cpu_count() or 1)
+"""Two for each core: while one waits for the disk or for its worker, the other seals."""
 
 
 def command(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from io import BytesIO
-from typing import Final
+from typing import Any, Final
 
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_dataset
 from pydicom.uid import (
@@ -30,7 +31,7 @@ from pydicom.uid import (
 
 from pleura.domain.images import MOST_TEXT, Device, Identity, ImageFacts, Origin
 from pleura.imaging.dicom.refusals import refuse
-from pleura.imaging.dicom.structure import take_apart
+from pleura.imaging.dicom.structure import UNDEFINED, Content, Skeleton, take_apart
 
 MAX_PIXEL_BYTES: Final = 512 << 20
 """Bytes of all frames of one instance, decoded."""
@@ -56,21 +57,24 @@ GREY: Final = frozenset({"MONOCHROME1", "MONOCHROME2"})
 COLOUR: Final = frozenset({"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"})
 PALETTE: Final = "PALETTE COLOR"
 
+_PIXEL_DATA: Final = 0x7FE00010
+_LARGE: Final = 64 << 10
+"""Bytes of a value above which pydicom leaves it where it is."""
+
 _UID: Final = re.compile(r"[0-9.]{1,64}")
 _UID_KEYWORDS: Final = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 _DATE: Final = re.compile(r"[0-9]{8}")
 _TIME: Final = re.compile(r"[0-9]{6}")
 
 
-def open_instance(data: bytes) -> Dataset:
+def open_instance(data: Content) -> Dataset:
     """The data set of an image instance whose header, sizes and UIDs have been checked.
 
-    No pixel is decoded. Raises BadInput; library errors are left to `only_refusals`.
+    No pixel is decoded, and native Pixel Data is a view of *data*. Raises BadInput; library errors
+    are left to `only_refusals`.
     """
     skeleton = take_apart(data)
-    stream = BytesIO(skeleton.data)
-    stream.seek(skeleton.start)
-    dataset = read_dataset(stream, skeleton.implicit, skeleton.little)
+    dataset = _read(skeleton)
     if "DirectoryRecordSequence" in dataset:
         raise refuse("dicomdir")
     uid = UID(skeleton.transfer_syntax_uid)
@@ -81,6 +85,23 @@ def open_instance(data: bytes) -> Dataset:
     dataset.file_meta.TransferSyntaxUID = uid
     _check_uids(dataset)
     _check_pixels(dataset)
+    return dataset
+
+
+def _read(skeleton: Skeleton) -> Dataset:
+    """The data set of a skeleton; of uncompressed pixels, which may be most of the file, no copy is made."""
+    data = skeleton.data
+    stream: Any = BytesIO(data) if isinstance(data, bytes) else data
+    stream.seek(skeleton.start)
+    native = skeleton.transfer_syntax_uid in NATIVE
+    dataset = read_dataset(stream, skeleton.implicit, skeleton.little, defer_size=_LARGE if native else None)
+    for element in list(dataset.values()):
+        if isinstance(element, RawDataElement) and element.value is None and element.length:
+            if element.length == UNDEFINED:
+                raise refuse("dicom-malformed")
+            value = memoryview(data)[element.value_tell : element.value_tell + element.length]
+            whole: Any = value if element.tag == _PIXEL_DATA else bytes(value)
+            dataset[element.tag] = element._replace(value=whole)
     return dataset
 
 

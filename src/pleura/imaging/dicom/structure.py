@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
+from mmap import mmap
 from typing import Final
 
 from pydicom.datadict import dictionary_VR
@@ -32,7 +33,12 @@ MAX_DEPTH: Final = 32
 MAX_ELEMENTS: Final = 500_000
 """Elements, items and fragments in one file."""
 
-_UNDEFINED: Final = 0xFFFFFFFF
+Content = bytes | mmap
+"""A file's bytes, or the file itself mapped, of which only what is looked at takes memory."""
+
+UNDEFINED: Final = 0xFFFFFFFF
+"""The length of a value that ends at a delimiter (PS3.5 section 7.1.1)."""
+
 _ITEM: Final = 0xFFFEE000
 _ITEM_END: Final = 0xFFFEE00D
 _SEQUENCE_END: Final = 0xFFFEE0DD
@@ -46,7 +52,7 @@ class Skeleton:
     """A DICOM file taken apart as PS3.10 section 7 says, the data set inflated."""
 
     transfer_syntax_uid: str
-    data: bytes
+    data: Content
     start: int
     """Where in *data* the data set begins; it goes on to the end. Pixels are not copied to say so."""
     implicit: bool
@@ -72,12 +78,12 @@ class _Level:
     implicit: bool
 
 
-def is_part10(data: bytes) -> bool:
+def is_part10(data: Content) -> bool:
     """Whether *data* begins as PS3.10 section 7.1 says: 128 bytes of preamble, then ``DICM``."""
     return data[128:132] == b"DICM"
 
 
-def looks_like_dataset(data: bytes) -> bool:
+def looks_like_dataset(data: Content) -> bool:
     """Whether *data* may be a data set without preamble: it begins in group 0002 or 0008."""
     if len(data) < 8 or data[0:2] not in (b"\x02\x00", b"\x08\x00") or data[3] != 0:
         return False
@@ -85,7 +91,7 @@ def looks_like_dataset(data: bytes) -> bool:
     return explicit or struct.unpack_from("<I", data, 4)[0] <= len(data)
 
 
-def take_apart(data: bytes) -> Skeleton:
+def take_apart(data: Content) -> Skeleton:
     """The proven skeleton of the DICOM file *data*; raises BadInput where it is broken or a bomb."""
     uid, start = _file_meta(data, 132 if is_part10(data) else 0)
     if uid == DeflatedExplicitVRLittleEndian:
@@ -101,7 +107,7 @@ def take_apart(data: bytes) -> Skeleton:
     return skeleton
 
 
-def _file_meta(data: bytes, start: int) -> tuple[str, int]:
+def _file_meta(data: Content, start: int) -> tuple[str, int]:
     """The transfer syntax UID and the position of the data set (PS3.10 section 7.1, table 7.1-1)."""
     uid = ""
     position = start
@@ -131,7 +137,7 @@ def _inflate(packed: bytes) -> bytes:
     return clear
 
 
-def _header(data: bytes, position: int, *, implicit: bool, little: bool) -> _Header:
+def _header(data: Content, position: int, *, implicit: bool, little: bool) -> _Header:
     """The element header at *position* (PS3.5 sections 7.1.2, 7.1.3 and 7.5)."""
     order = "<" if little else ">"
     if position + 8 > len(data):
@@ -169,7 +175,7 @@ def _scan(skeleton: Skeleton) -> None:
 def _step(header: _Header, levels: list[_Level]) -> int:
     """The position after *header*, with its level opened or closed in *levels*."""
     level = levels[-1]
-    defined = header.length != _UNDEFINED
+    defined = header.length != UNDEFINED
     end = header.value + header.length if defined else level.end
     if header.value > level.end or end > level.end:
         raise refuse("dicom-truncated" if level.end == levels[0].end else "dicom-malformed")

@@ -15,6 +15,7 @@ from pleura.imaging.dicom.frames import decoded_frame, first_frame, in_range
 from pleura.imaging.dicom.guard import only_refusals
 from pleura.imaging.dicom.reading import GREY, PALETTE, number, open_instance, text
 from pleura.imaging.dicom.refusals import refuse
+from pleura.imaging.dicom.structure import Content
 from pleura.imaging.rasters import to_raster
 
 _FUNCTIONS: Final = frozenset({"LINEAR", "LINEAR_EXACT", "SIGMOID"})
@@ -53,7 +54,7 @@ class Window:
         return np.clip((values - self.black) / (self.white - self.black), 0, 1)
 
 
-def display(original: bytes) -> Raster:
+def display(original: Content) -> Raster:
     """The first frame of a DICOM instance in its default window: 8 bits, white is high.
 
     The first window is taken, else the VOI LUT, else the range of values that are not padding.
@@ -63,7 +64,7 @@ def display(original: bytes) -> Raster:
         return shown(open_instance(original))
 
 
-def stored(original: bytes) -> StoredPixels:
+def stored(original: Content) -> StoredPixels:
     """The stored values of the first frame of a DICOM instance and the ends of its default window.
 
     Colour comes as 8-bit RGB, also from a palette. Raises BadInput.

@@ -26,7 +26,7 @@ from pleura.imaging.dicom.guard import only_refusals
 from pleura.imaging.dicom.pictures import RECEIVED_FORMATS, SUSPECT_FORMATS, Picture, open_picture
 from pleura.imaging.dicom.reading import GREY, facts, number, open_instance, text
 from pleura.imaging.dicom.refusals import refuse
-from pleura.imaging.dicom.structure import is_part10, looks_like_dataset
+from pleura.imaging.dicom.structure import Content, is_part10, looks_like_dataset
 from pleura.imaging.dicom.windows import check_shown, shown
 from pleura.imaging.rasters import to_array, to_raster
 
@@ -51,7 +51,7 @@ _DROPPED: Final = (
 )
 
 
-def receive(data: bytes, about: Description = UNDESCRIBED) -> Received:
+def receive(data: Content, about: Description = UNDESCRIBED) -> Received:
     """What the received bytes are: a DICOM instance, or a picture wrapped as one. Raises BadInput."""
     with only_refusals():
         if not data:
@@ -60,11 +60,12 @@ def receive(data: bytes, about: Description = UNDESCRIBED) -> Received:
             dataset = open_instance(data)
             check_shown(dataset)
             return Received(facts=facts(dataset, "dicom"), instance=None)
-        instance = wrap(open_picture(data, RECEIVED_FORMATS), data, about)
+        picture = bytes(data)
+        instance = wrap(open_picture(picture, RECEIVED_FORMATS), picture, about)
         return Received(facts=_picture_facts(open_instance(instance)), instance=instance)
 
 
-def suspect(data: bytes) -> Raster:
+def suspect(data: Content) -> Raster:
     """Any picture or DICOM file as 8-bit grey or RGB, upright, at most `LONGEST_SUSPECT` long.
 
     Raises BadInput.
@@ -74,13 +75,13 @@ def suspect(data: bytes) -> Raster:
             raise refuse("file-empty")
         if is_dicom(data):
             return shown(open_instance(data))
-        pixels = open_picture(data, SUSPECT_FORMATS, LONGEST_SUSPECT).pixels
+        pixels = open_picture(bytes(data), SUSPECT_FORMATS, LONGEST_SUSPECT).pixels
         if pixels.dtype == np.uint16:
             pixels = (pixels >> 8).astype(np.uint8)
         return to_raster(pixels)
 
 
-def is_dicom(data: bytes) -> bool:
+def is_dicom(data: Content) -> bool:
     """Whether *data* is to be read as DICOM, by content and never by name."""
     return is_part10(data) or looks_like_dataset(data)
 
@@ -134,7 +135,7 @@ def _describe(dataset: Dataset, about: Description) -> None:
     dataset.DeviceSerialNumber = about.device.serial_number
 
 
-def derive(original: bytes, pixels: Raster, sop_instance_uid: str, derivation: str) -> bytes:
+def derive(original: Content, pixels: Raster, sop_instance_uid: str, derivation: str) -> bytes:
     """A DICOM instance derived from the first frame of *original* with *pixels* as its stored values.
 
     It keeps the identity and the meaning of the original, says that it is DERIVED and from what
