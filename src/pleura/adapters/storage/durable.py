@@ -1,4 +1,4 @@
-"""Files and folders that are on the disk when a call returns."""
+"""Files and folders that are on the disk when a call returns, and what a disk says in our words."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ import ctypes
 import errno
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from pleura.domain.errors import EnvironmentFault
+
 _AT_FDCWD: Final = -100
 _RENAME_NOREPLACE: Final = 1  # renameat2(2)
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_UNWRITABLE: Final = frozenset(
+    {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
+)
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK})
 
 
@@ -79,3 +86,42 @@ def replace_file(path: Path, content: bytes) -> None:
         old.write(bytes(os.fstat(old.fileno()).st_size))
         old.flush()
         os.fsync(old.fileno())
+
+
+@contextlib.contextmanager
+def disk_faults(folder: Path) -> Iterator[None]:
+    """A block whose OSErrors come out as the EnvironmentFault of `disk_fault`."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_fault(error, folder) from error
+
+
+def disk_fault(error: OSError, folder: Path) -> EnvironmentFault:
+    """What *error* means for whoever stores something in the home or depot *folder*."""
+    if error.errno in _FULL:
+        return EnvironmentFault(
+            "disk-full",
+            "the disk that holds {home} is full",
+            "free some space there and run the command again; nothing half-written is listed",
+            home=str(folder),
+        )
+    if error.errno in _UNWRITABLE:
+        return EnvironmentFault(
+            "home-read-only",
+            "the home {home} cannot be written",
+            "give this user write permission there, or choose another PLEURA_HOME",
+            home=str(folder),
+        )
+    return EnvironmentFault(
+        "disk-failing",
+        "the disk that holds {home} reports a fault: {cause}",
+        "check the disk and the system log before anything else is stored",
+        home=str(folder),
+        cause=cause(error),
+    )
+
+
+def cause(error: OSError) -> str:
+    """The name of the fault, such as EIO: the system's own words come in its own language."""
+    return errno.errorcode.get(error.errno or 0, "?")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import secrets
@@ -14,7 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pleura.adapters.storage.durable import give_name, replace_file, sync_folder, write_new
+from pleura.adapters.storage.durable import (
+    disk_fault,
+    disk_faults,
+    give_name,
+    replace_file,
+    sync_folder,
+    write_new,
+)
 from pleura.domain.errors import EnvironmentFault, Refused
 
 BUILDING: Final = ".founding-"
@@ -133,7 +139,7 @@ class Home:
         try:
             replace_file(self.root_file, document)
         except OSError as error:
-            raise _not_writable(self.path) from error
+            raise disk_fault(error, self.path) from error
 
     def note_database(self, url: str) -> None:
         """Remember durably that the database is at *url* from now on, or, empty, in the file here.
@@ -177,7 +183,7 @@ class Home:
                 sync_folder(self.path)
             return path.read_text(encoding="ascii")
         except OSError as error:
-            raise _not_writable(self.path) from error
+            raise disk_fault(error, self.path) from error
 
     @contextlib.contextmanager
     def workspace(self) -> Iterator[Path]:
@@ -187,7 +193,7 @@ class Home:
             self.scratch.mkdir(mode=0o700, exist_ok=True)
             folder.mkdir(mode=0o700)
         except OSError as error:
-            raise _not_writable(self.path) from error
+            raise disk_fault(error, self.path) from error
         try:
             yield folder
         finally:
@@ -211,7 +217,7 @@ class Home:
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
-            raise _not_writable(self.path) from error
+            raise disk_fault(error, self.path) from error
         with self._held(folder / name, alone=True) as got:
             if not got:
                 raise Refused(
@@ -240,7 +246,7 @@ class Home:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise _not_writable(self.path) from error
+            raise disk_fault(error, self.path) from error
         try:
             # A lock belongs to this one opening of the file, so that threads keep each other out as well.
             fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
@@ -339,7 +345,7 @@ def begin_again_unless(home: Home, mark: str) -> None:
             home.objects.mkdir(mode=0o700)
             write_new(note, mark.encode())
     except OSError as error:
-        raise _not_writable(home.path) from error
+        raise disk_fault(error, home.path) from error
 
 
 def refuse_entangled(folder: Path, home: Path) -> None:
@@ -370,28 +376,3 @@ def refuse_occupied(path: Path) -> None:
             "choose another PLEURA_HOME, or use the home that is there",
             home=str(path),
         )
-
-
-@contextlib.contextmanager
-def disk_faults(path: Path) -> Iterator[None]:
-    """Turn what the operating system says about the disk of the home into EnvironmentFault."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise EnvironmentFault(
-                "disk-full",
-                "the disk that holds {home} is full",
-                "free some space there and run the command again; nothing half-written is listed",
-                home=str(path),
-            ) from error
-        raise _not_writable(path) from error
-
-
-def _not_writable(path: Path) -> EnvironmentFault:
-    return EnvironmentFault(
-        "home-read-only",
-        "the home {home} cannot be written",
-        "give this user write permission there, or choose another PLEURA_HOME",
-        home=str(path),
-    )

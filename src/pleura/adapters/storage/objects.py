@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from pleura.adapters.storage.durable import give_name, sync_folder
+from pleura.adapters.storage.durable import cause, disk_faults, give_name, sync_folder
 from pleura.domain.errors import BadInput, EnvironmentFault, NotFound
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ _READ_AHEAD: Final = 256 << 10
 _PART: Final = re.compile(r"[a-z0-9-]{1,64}")
 _NAME: Final = re.compile(r"[a-z0-9-]{1,64}(/[a-z0-9-]{1,64}){0,3}")
 _UNFINISHED: Final = re.compile(r"\.[0-9a-f]{16}")
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_READ_ONLY: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 class FolderObjects:
@@ -46,12 +44,12 @@ class FolderObjects:
         or malformed, EnvironmentFault when the disk is full, read-only or failing.
         """
         path = self._path(name)
-        with _faults(self._root):
+        with disk_faults(self._root):
             self._make_folder(path.parent)
         unfinished = path.parent / f".{secrets.token_hex(8)}"
         try:
             size = _write(unfinished, pieces)
-            with _faults(self._root):
+            with disk_faults(self._root):
                 _publish(unfinished, path)
         finally:
             # A leftover is hidden and harmless; failing to remove it must not hide why there is one.
@@ -74,7 +72,7 @@ class FolderObjects:
                 "the stored object {name} cannot be read: {cause}",
                 "give this user read permission in the home and check the disk",
                 name=name,
-                cause=_cause(error),
+                cause=cause(error),
             ) from error
 
     def names(self, beginning: str = "") -> Iterator[str]:
@@ -82,7 +80,7 @@ class FolderObjects:
 
         Raises EnvironmentFault, also where the root itself is not there.
         """
-        with _faults(self._root):
+        with disk_faults(self._root):
             if not self._root.is_dir():
                 raise _absent(self._root)
             for path in self._files(beginning):
@@ -92,7 +90,7 @@ class FolderObjects:
     def delete(self, name: str) -> None:
         """Remove the object durably, and its folder when that is empty; an unknown name is no error."""
         path = self._path(name)
-        with _faults(self._root):
+        with disk_faults(self._root):
             path.unlink(missing_ok=True)
             folder = path.parent
             if not folder.is_dir():
@@ -105,7 +103,7 @@ class FolderObjects:
     def stored_at(self, name: str) -> datetime:
         """When the object was stored, by the clock of its disk; raises NotFound, EnvironmentFault."""
         path = self._path(name)
-        with _faults(self._root):
+        with disk_faults(self._root):
             try:
                 return datetime.fromtimestamp(path.stat().st_mtime, UTC)
             except FileNotFoundError as error:
@@ -114,7 +112,7 @@ class FolderObjects:
     def sweep(self, beginning: str, before: datetime) -> int:
         """The number of files of killed writes below *beginning*, last written before then, now removed."""
         swept = 0
-        with _faults(self._root):
+        with disk_faults(self._root):
             for path in list(self._files(beginning)):
                 ours = _UNFINISHED.fullmatch(path.name)
                 if ours and path.stat().st_mtime < before.timestamp():
@@ -128,14 +126,14 @@ class FolderObjects:
         The bytes of the damaged one stay in a hidden file until the doctor's repair.
         """
         path, other = self._path(name), self._path(sound)
-        with _faults(self._root):
+        with disk_faults(self._root):
             if path.exists():
                 path.rename(path.parent / f".damaged-{secrets.token_hex(8)}")
             _publish(other, path)
 
     def unfinished(self) -> list[Path]:
         """Files without a name: what a crash left was never answered as stored, what is damaged is no use."""
-        with _faults(self._root):
+        with disk_faults(self._root):
             return [path for path in _files(self._root) if path.name.startswith(".")]
 
     def _files(self, beginning: str) -> Iterator[Path]:
@@ -208,23 +206,23 @@ class _File(io.FileIO):
 
     def readinto(self, buffer: WriteableBuffer) -> int | None:
         """The number of bytes read, 0 at the end; raises EnvironmentFault."""
-        with _faults(self._folder):
+        with disk_faults(self._folder):
             return super().readinto(buffer)
 
 
 def _write(path: Path, pieces: Iterable[bytes | memoryview]) -> int:
     """The number of bytes written to the new file *path* and flushed to the disk."""
     home = path.parent
-    with _faults(home):
+    with disk_faults(home):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     size = 0
     with os.fdopen(descriptor, "wb", buffering=0) as stream:
-        # What *pieces* raises is not a fault of this disk, so it stays outside `_faults`.
+        # What *pieces* raises is not a fault of this disk, so it stays outside `disk_faults`.
         for piece in pieces:
-            with _faults(home):
+            with disk_faults(home):
                 _write_all(stream.fileno(), piece)
             size += len(piece)
-        with _faults(home):
+        with disk_faults(home):
             os.fsync(stream.fileno())
     return size
 
@@ -255,37 +253,3 @@ def _publish(unfinished: Path, path: Path) -> None:
             home=str(path.parent),
         ) from error
     sync_folder(path.parent)
-
-
-@contextlib.contextmanager
-def _faults(folder: Path) -> Iterator[None]:
-    """Turn what the operating system says about the disk into EnvironmentFault."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise EnvironmentFault(
-                "disk-full",
-                "the disk that holds {home} is full",
-                "free some space there and run the command again; nothing half-written is listed",
-                home=str(folder),
-            ) from error
-        if error.errno in _READ_ONLY:
-            raise EnvironmentFault(
-                "home-read-only",
-                "the home {home} cannot be written",
-                "give this user write permission there, or choose another PLEURA_HOME",
-                home=str(folder),
-            ) from error
-        raise EnvironmentFault(
-            "disk-failing",
-            "the disk that holds {home} reports a fault: {cause}",
-            "check the disk and the system log before anything else is stored",
-            home=str(folder),
-            cause=_cause(error),
-        ) from error
-
-
-def _cause(error: OSError) -> str:
-    """The name of the fault, such as EIO: the system's own words come in its own language."""
-    return errno.errorcode.get(error.errno or 0, "?")
