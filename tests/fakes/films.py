@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 
 def film(seed: int, rows: int = 640, columns: int = 520) -> NDArray[np.uint8]:
@@ -16,3 +19,10 @@ def film(seed: int, rows: int = 640, columns: int = 520) -> NDArray[np.uint8]:
         smooth = cv2.GaussianBlur(layer, (0, 0), width)
         total += smooth * np.float32(weight / smooth.std())
     return np.clip(total + 120 + dice.standard_normal((rows, columns)) * 1.5, 0, 255).astype(np.uint8)
+
+
+def written(folder: Path, seed: int) -> Path:
+    """A PNG file of one such picture in *folder*."""
+    path = folder / f"film-{seed}.png"
+    Image.fromarray(film(seed, 520, 430)).save(path)
+    return path

@@ -22,7 +22,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from tests.fakes.records import FakeRecords
-from tests.servers.postgres import fresh_database, postgres_programs, postgres_server
+from tests.servers.postgres import fresh_database
 
 from pleura.adapters.clock import SystemClock
 from pleura.adapters.database import engine as engine_module
@@ -64,14 +64,6 @@ def url(file: Path) -> str:
 def records(url: str) -> Iterator[Database]:
     with contextlib.closing(Database(url)) as database:
         yield database
-
-
-@pytest.fixture(scope="module")
-def sockets() -> Iterator[str]:
-    if postgres_programs() is None:
-        pytest.skip("postgresql is not installed")
-    with postgres_server() as folder:
-        yield folder
 
 
 @pytest.fixture

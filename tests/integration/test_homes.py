@@ -6,12 +6,12 @@ import contextlib
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.fakes.dicom_files import image, part10, ramp
-from tests.servers.postgres import fresh_database, postgres_programs, postgres_server
+from tests.servers.postgres import fresh_database
 
 from pleura.adapters.machine import Machine
 from pleura.adapters.storage.home import BUILDING, Home, founding
@@ -45,14 +45,6 @@ def settings(tmp_path: Path) -> Settings:
     found_house(made, FOUNDING)
     receive(made, 0)
     return made
-
-
-@pytest.fixture(scope="module")
-def sockets() -> Iterator[str]:
-    if postgres_programs() is None:
-        pytest.skip("postgresql is not installed")
-    with postgres_server() as folder:
-        yield folder
 
 
 @pytest.fixture

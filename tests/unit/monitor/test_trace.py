@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PIL import Image as Picture
-from tests.fakes.films import film
+from tests.fakes.films import written
 from tests.fakes.house import FakeHouse
 
 from pleura.domain.errors import BadInput, LedgerBroken
@@ -18,21 +16,11 @@ from pleura.prevent.copies import CopyRequest, IssuedCopy
 
 
 @pytest.fixture
-def write(tmp_path: Path) -> Callable[[int], Path]:
-    def write(seed: int) -> Path:
-        path = tmp_path / f"film-{seed}.png"
-        Picture.fromarray(film(seed, 520, 430)).save(path)
-        return path
-
-    return write
-
-
-@pytest.fixture
-def house(write: Callable[[int], Path]) -> FakeHouse:
+def house(tmp_path: Path) -> FakeHouse:
     """Four films in the vault."""
     house = FakeHouse()
     for seed in range(4):
-        house.receive(write(seed))
+        house.receive(written(tmp_path, seed))
         house.clock.advance(1)
     return house
 
@@ -62,12 +50,10 @@ def test_the_one_copy_that_leaked_is_named(house: FakeHouse, tmp_path: Path, att
     assert house.kinds()[-1] == "trace"
 
 
-def test_an_unmarked_original_is_matched_and_names_nobody(
-    house: FakeHouse, write: Callable[[int], Path]
-) -> None:
+def test_an_unmarked_original_is_matched_and_names_nobody(house: FakeHouse, tmp_path: Path) -> None:
     copy_for(house, "Dr Li")
 
-    report = house.tracer.trace(write(1), actor="test").report
+    report = house.tracer.trace(written(tmp_path, 1), actor="test").report
 
     assert (report.verdict, report.record) == (Verdict.MATCHED, None)
     assert report.image == house.vault.images()[1].id
@@ -83,14 +69,14 @@ def test_a_copy_without_its_record_is_matched(house: FakeHouse, tmp_path: Path) 
     assert report.image == other.record.image
 
 
-def test_a_picture_of_something_else_is_unknown(house: FakeHouse, write: Callable[[int], Path]) -> None:
-    report = house.tracer.trace(write(99), actor="test").report
+def test_a_picture_of_something_else_is_unknown(house: FakeHouse, tmp_path: Path) -> None:
+    report = house.tracer.trace(written(tmp_path, 99), actor="test").report
 
     assert (report.verdict, report.image) == (Verdict.UNKNOWN, None)
 
 
-def test_an_empty_vault_knows_nothing(write: Callable[[int], Path]) -> None:
-    assert FakeHouse().tracer.trace(write(1), actor="test").report.verdict is Verdict.UNKNOWN
+def test_an_empty_vault_knows_nothing(tmp_path: Path) -> None:
+    assert FakeHouse().tracer.trace(written(tmp_path, 1), actor="test").report.verdict is Verdict.UNKNOWN
 
 
 def test_what_is_no_picture_is_refused_and_recorded(house: FakeHouse, tmp_path: Path) -> None:

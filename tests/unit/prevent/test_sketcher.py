@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PIL import Image as Picture
-from tests.fakes.films import film
+from tests.fakes.films import written
 from tests.fakes.house import FakeHouse
 
 from pleura.domain.errors import BadInput, NotFound
@@ -15,21 +13,11 @@ from pleura.domain.tracing import Verdict
 
 
 @pytest.fixture
-def write(tmp_path: Path) -> Callable[[int], Path]:
-    def write(seed: int) -> Path:
-        path = tmp_path / f"film-{seed}.png"
-        Picture.fromarray(film(seed, 520, 430)).save(path)
-        return path
-
-    return write
-
-
-@pytest.fixture
-def house(write: Callable[[int], Path]) -> FakeHouse:
+def house(tmp_path: Path) -> FakeHouse:
     """Three images whose sketches are not made yet."""
     made = FakeHouse()
     for seed in range(3):
-        made.arrivals.receive(write(seed), actor="test")
+        made.arrivals.receive(written(tmp_path, seed), actor="test")
         made.clock.advance(1)
     return made
 
@@ -60,15 +48,15 @@ def test_every_missing_sketch_is_made_once(house: FakeHouse) -> None:
     assert house.sketcher.pending() == []
 
 
-def test_a_trace_makes_the_missing_sketches_first(house: FakeHouse, write: Callable[[int], Path]) -> None:
-    report = house.tracer.trace(write(1), actor="test").report
+def test_a_trace_makes_the_missing_sketches_first(house: FakeHouse, tmp_path: Path) -> None:
+    report = house.tracer.trace(written(tmp_path, 1), actor="test").report
 
     assert (report.verdict, report.image) == (Verdict.MATCHED, house.vault.images()[1].id)
     assert house.sketcher.pending() == []
 
 
 def test_an_original_that_cannot_be_decoded_now_holds_nobody_up(
-    house: FakeHouse, write: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch
+    house: FakeHouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = house.vault.images()[0].id
     refused, display = house.vault.original(first), house.worker.display
@@ -80,7 +68,7 @@ def test_an_original_that_cannot_be_decoded_now_holds_nobody_up(
 
     monkeypatch.setattr(house.worker, "display", failing)
 
-    report = house.tracer.trace(write(2), actor="test").report
+    report = house.tracer.trace(written(tmp_path, 2), actor="test").report
 
     assert report.verdict is Verdict.MATCHED
     assert house.sketcher.pending() == [first]
