@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ from pleura.prevent.depots.proving import Fetched
 from pleura.prevent.depots.restore import fetch_objects, open_newest
 from pleura.prevent.depots.snapshot import SNAPSHOTS_KEPT, heads_of, newest_head, survey
 from pleura.prevent.keyring import load_keyring
+from pleura.prevent.vault import every_image
 
 
 def receive(house: FakeHouse, folder: Path, seed: int) -> str:
@@ -605,8 +607,77 @@ def test_an_erasure_says_that_a_bucket_keeps_old_versions(house: FakeHouse) -> N
 
 
 def test_one_place_has_one_name(house: FakeHouse, nas: FakeObjects) -> None:
-    with pytest.raises(Refused, match="another name"):
-        house.depots.add("again", "backup", PLACE, None, actor="test")
+    moved = FolderPlace(folder="/media/nas")
+    house.places[moved] = nas
+
+    for place in (PLACE, moved):
+        with pytest.raises(Refused, match="another name here: nas"):
+            house.depots.add("again", "backup", place, None, actor="test")
+
+
+def test_a_depot_that_was_forgotten_comes_back_under_another_name_when_it_is_adopted(
+    house: FakeHouse, nas: FakeObjects
+) -> None:
+    house.depots.sync("nas", actor="test")
+    house.depots.forget("nas", actor="test")
+
+    house.depots.add("other", "backup", PLACE, None, actor="test")
+
+    with pytest.raises(Refused, match="pleura backup adopt other"):
+        house.depots.sync("other", actor="test")
+    house.depots.adopt("other", actor="test")
+    assert house.depots.sync("other", actor="test").added == 0
+
+
+def test_a_restored_home_that_does_not_know_its_depot_takes_it_over_only_when_it_is_told_to(
+    house: FakeHouse,
+) -> None:
+    copy = drill(house)
+    nas = house.folder("nas")
+    house.depots.sync("nas", actor="test")
+    copy.objects.stored = dict(house.objects.stored)
+    before = dict(nas.stored)
+
+    copy.depots.add("nas", "backup", PLACE, None, actor="test")
+
+    with pytest.raises(Refused, match="pleura backup adopt nas"):
+        copy.depots.sync("nas", actor="test")
+    assert nas.stored == before
+    copy.depots.adopt("nas", actor="test")
+    assert copy.depots.sync("nas", actor="test").added == 0
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_a_depot_whose_mark_is_damaged_is_taken_by_the_home_that_opens_its_snapshots(
+    house: FakeHouse, nas: FakeObjects, monkeypatch: pytest.MonkeyPatch, *, failing: bool
+) -> None:
+    house.depots.sync("nas", actor="test")
+    house.keys.reissue(actor="test", keep=house.keep)
+    nas.stored["owner"] = b"\0\0"
+    if failing:
+        cannot_be_read(nas, "owner", monkeypatch)
+    else:
+        with pytest.raises(Refused, match="pleura backup adopt nas"):
+            house.depots.sync("nas", actor="test")
+
+    house.depots.adopt("nas", actor="test")
+
+    assert house.depots.sync("nas", actor="test").added == 0
+    assert newest_head(nas).taken == 2
+
+
+def test_a_depot_whose_mark_is_damaged_is_nobodys_where_no_snapshot_opens(
+    house: FakeHouse, nas: FakeObjects
+) -> None:
+    nas.stored["owner"] = b"\0\0"
+    other = other_home(house, nas)
+
+    with pytest.raises(Refused) as caught:
+        house.depots.adopt("nas", actor="test")
+    assert caught.value.code == "depot-occupied"
+    with pytest.raises(Refused) as caught:
+        other.depots.add("nas", "backup", PLACE, None, actor="test")
+    assert (caught.value.code, nas.stored) == ("depot-occupied", {"owner": b"\0\0"})
 
 
 def test_a_forgotten_backup_is_left_as_it_is_and_nothing_waits_for_it(
@@ -644,7 +715,145 @@ def test_rotated_keys_are_taken_for_the_same_bucket_only(house: FakeHouse) -> No
         house.depots.change("cloud", new, actor="test")
 
 
+def during(house: FakeHouse, act: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let another process *act* just before the next transaction that writes."""
+    begin, waiting = house.records.begin, [act]
+
+    def beginning() -> object:
+        if waiting:
+            waiting.pop()()
+        return begin()
+
+    monkeypatch.setattr(house.records, "begin", beginning)
+
+
+def test_new_keys_and_answers_leave_what_a_test_found_meanwhile(
+    house: FakeHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = BucketPlace(endpoint="https://s3.example", bucket="b", access_key="old", secret_key="s")
+    new = replace(old, access_key="new")
+    store = house.places[old] = house.places[new] = FakeObjects()
+    house.depots.add("cloud", "replica", old, None, actor="test")
+    house.depots.sync("cloud", actor="test")
+    flip(store, boxes(store)[0])
+    acts = [
+        lambda: house.depots.change("cloud", new, actor="test"),
+        lambda: house.depots.answer("cloud", GOOD, actor="test"),
+    ]
+    for act in acts:
+        house.clock.advance(60)
+        with monkeypatch.context() as other:
+            during(house, lambda: house.depots.test("cloud", actor="test"), other)
+            act()
+        (depot,) = house.depots.all()
+        assert (depot.test_result, depot.tested_at) == ("objects-damaged", house.clock.now())
+    assert house.depots.place("cloud") == new
+
+
+def test_answers_do_not_bring_back_a_depot_that_was_forgotten_meanwhile(
+    house: FakeHouse, nas: FakeObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    during(house, lambda: house.depots.forget("nas", actor="test"), monkeypatch)
+
+    with pytest.raises(NotFound):
+        house.depots.answer("nas", GOOD, actor="test")
+
+    assert house.depots.all() == []
+
+
 # What is not as it should be
+
+
+class Failing(io.BytesIO):
+    """What a disk with a bad sector gives."""
+
+    def readinto(self, buffer: object) -> int:
+        raise EnvironmentFault("disk-failing", "the disk reports a fault", "check the disk")
+
+    def read(self, size: int | None = -1) -> bytes:
+        return bytes(self.readinto(bytearray(1)))
+
+
+def cannot_be_read(
+    store: FakeObjects, name: str, monkeypatch: pytest.MonkeyPatch, *, opens: bool = True
+) -> None:
+    """Let the disk fail to read what *name* is now; what is stored anew is sound."""
+    read, bad = store.open, store.stored[name]
+
+    def failing(asked: str) -> object:
+        if asked != name or store.stored.get(name) is not bad:
+            return read(asked)
+        if opens:
+            return Failing(bad)
+        raise EnvironmentFault("object-unreadable", "it cannot be read", "check the disk")
+
+    monkeypatch.setattr(store, "open", failing)
+
+
+@pytest.mark.parametrize("opens", [True, False])
+def test_a_box_that_the_disk_cannot_read_is_a_damaged_one_and_stops_nothing(
+    house: FakeHouse, nas: FakeObjects, monkeypatch: pytest.MonkeyPatch, *, opens: bool
+) -> None:
+    house.depots.sync("nas", actor="test")
+    image = house.vault.images()[0].id
+    kept, name = Boxes(nas, house.keyring.depot_key), f"{image}/original"
+    cannot_be_read(nas, kept.box(name), monkeypatch, opens=opens)
+
+    restored = FakeObjects()
+    assert fetch_objects(kept, every_image(house.records), restored, lambda _: None) == [name]
+    assert len(restored.stored) == 3
+    copy = drill(house)
+    assert copy.depots.fetch("nas", actor="test") == Fetched(objects=3, lacking=[image])
+    assert house.depots.verify("nas").damaged == [name]
+    assert house.depots.test("nas", actor="test").result == "objects-damaged"
+    assert house.depots.sync("nas", actor="test").added == 1
+    assert house.depots.verify("nas").whole
+
+
+def test_a_place_that_fails_as_a_whole_is_not_taken_for_a_damaged_box(
+    house: FakeHouse, nas: FakeObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.depots.sync("nas", actor="test")
+    cannot_be_read(nas, boxes(nas)[0], monkeypatch)
+
+    def gone(_: str = "") -> object:
+        raise EnvironmentFault("disk-failing", "the disk reports a fault", "check the disk")
+
+    monkeypatch.setattr(nas, "names", gone)
+
+    with pytest.raises(EnvironmentFault):
+        house.depots.verify("nas")
+
+
+def test_a_fault_of_the_disk_that_is_restored_to_is_not_taken_for_a_damaged_box(
+    house: FakeHouse, nas: FakeObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.depots.sync("nas", actor="test")
+    restored = FakeObjects()
+
+    def failing(name: str, pieces: object) -> int:
+        raise EnvironmentFault("disk-failing", "the disk reports a fault", "check the disk")
+
+    monkeypatch.setattr(restored, "put", failing)
+
+    with pytest.raises(EnvironmentFault):
+        fetch_objects(
+            Boxes(nas, house.keyring.depot_key), every_image(house.records), restored, lambda _: None
+        )
+
+
+def test_a_head_or_a_snapshot_that_the_disk_cannot_read_is_a_damaged_one(
+    house: FakeHouse, nas: FakeObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = house.keys.reissue(actor="test", keep=house.keep)
+    first = house.depots.sync("nas", actor="test").snapshot
+    second = house.depots.sync("nas", actor="test").snapshot
+    cannot_be_read(nas, f"heads/{first}", monkeypatch)
+    cannot_be_read(nas, f"snapshots/{second}", monkeypatch)
+
+    assert survey(nas).unreadable == [f"heads/{first}"]
+    with pytest.raises(NotFound, match="--snapshot"):
+        list(open_newest(nas, code)[2])
 
 
 def test_an_object_that_is_missing_here_stops_no_backup_and_is_named(
@@ -666,10 +875,6 @@ def test_an_object_that_the_disk_cannot_read_stops_no_backup(
 ) -> None:
     bad = house.vault.images()[0].id
     read = house.objects.open
-
-    class Failing(io.BytesIO):
-        def readinto(self, buffer: object) -> int:
-            raise EnvironmentFault("disk-failing", "the disk reports a fault", "check the disk")
 
     def failing(name: str) -> object:
         return Failing(b"x") if name == f"{bad}/original" else read(name)
@@ -783,6 +988,63 @@ def test_a_damaged_box_stays_while_the_object_here_is_no_better(house: FakeHouse
 
     assert house.depots.sync("nas", actor="test").lacking == [image]
     assert box in nas.stored
+
+
+def test_runs_say_what_is_damaged_and_heal_until_a_run_leaves_nothing_damaged(
+    house: FakeHouse, nas: FakeObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.depots.sync("nas", actor="test")
+    image = house.vault.images()[0].id
+    name = f"{image}/original"
+    sound = house.objects.stored[name]
+    flip(nas, Boxes(nas, house.keyring.depot_key).box(name))
+    damage(house, name)
+    house.depots.test("nas", actor="test")
+
+    for _ in range(2):
+        house.clock.advance(60)
+        assert house.depots.sync("nas", actor="test").lacking == [image]
+    house.objects.stored[name] = sound
+    house.clock.advance(60)
+    done = house.depots.sync("nas", actor="test")
+
+    assert (done.added, done.lacking) == (1, [])
+    assert house.depots.all()[0].test_result == "objects-healed"
+    with monkeypatch.context() as unread:
+        unread.setattr(Boxes, "opened", None)
+        house.depots.sync("nas", actor="test")
+    assert house.depots.test("nas", actor="test").whole
+    assert house.depots.all()[0].test_result == ""
+
+
+def test_what_a_test_finds_while_a_run_heals_is_not_called_healed(house: FakeHouse, nas: FakeObjects) -> None:
+    house.depots.sync("nas", actor="test")
+    first, *_, last = [f"{sealed.image.id}/original" for sealed in every_image(house.records)]
+    kept = Boxes(nas, house.keyring.depot_key)
+    flip(nas, kept.box(last))
+    house.depots.test("nas", actor="test")
+
+    def advance(_: int) -> None:
+        house.clock.advance(60)
+        flip(nas, kept.box(first))
+        house.depots.test("nas", actor="test")
+
+    house.depots.sync("nas", actor="test", advance=advance)
+
+    assert house.depots.all()[0].test_result == "objects-damaged"
+    assert house.depots.sync("nas", actor="test").added == 1
+
+
+def test_a_whole_test_does_not_miss_what_came_in_since_the_backup(
+    house: FakeHouse, nas: FakeObjects, tmp_path: Path
+) -> None:
+    house.depots.sync("nas", actor="test")
+    receive(house, tmp_path, 3)
+
+    report = house.depots.test("nas", actor="test", whole=True)
+
+    assert (report.objects, report.whole) == (4, True)
+    assert all(check.ok for check in house.doctor.examine())
 
 
 def test_after_a_test_that_failed_the_next_one_reads_every_object(

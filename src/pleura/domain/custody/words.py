@@ -10,6 +10,7 @@ RESULTS: Final = {
     "erased-versions-stay": "deleted; old versions stay until the lock ends or they are removed",
     "objects-missing": "objects are missing",
     "objects-damaged": "objects are damaged",
+    "objects-healed": "damaged objects were sent anew and not tested since",
     "seal-broken": "the snapshot does not open",
     "snapshot-unknown": "there is no snapshot there",
     "bucket-unreachable": "the store does not answer",
@@ -18,7 +19,7 @@ RESULTS: Final = {
     "folder-missing": "the folder is not there",
     "disk-failing": "the disk reports a fault",
     "depot-emptied": "the place is empty",
-    "depot-unmarked": "the mark of its owner has gone",
+    "depot-unmarked": "the mark of its owner has gone or is damaged",
     "depot-of-a-copy": "it belongs to another copy of this home",
     "depot-of-another-home": "it belongs to another home",
 }

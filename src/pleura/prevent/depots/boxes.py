@@ -10,10 +10,12 @@ from typing import BinaryIO, Final
 from pleura.crypto.container import open_stream, opened, seal
 from pleura.crypto.engines import Algorithm
 from pleura.crypto.keys import derive, keyed_digest
-from pleura.domain.errors import BadInput, EnvironmentFault, NotFound
+from pleura.domain.errors import BadInput, EnvironmentFault, NotFound, SealBroken
 from pleura.domain.ports import ObjectStore
 
 BOXES: Final = "objects/"
+UNREADABLE: Final = frozenset({"object-unreadable", "disk-failing"})
+"""What a place says of one file that it cannot read."""
 _BOX: Final = re.compile(BOXES + "([0-9a-f]{64})")
 _ROW: Final = 14
 
@@ -89,19 +91,39 @@ class Boxes:
 
         Raises NotFound, SealBroken.
         """
-        with self._store.open(self.box(name)) as stream:
+        with self._open(name) as stream:
             pieces = open_stream(stream, self._box_key(name), context=_context(name))
-            return objects.put(under or name, pieces)
+            return objects.put(under or name, self._read(pieces))
 
     @contextlib.contextmanager
     def opened(self, name: str) -> Iterator[BinaryIO]:
         """The object *name* as it lies in its box, to be read and sought in; raises NotFound, SealBroken."""
-        with self._store.open(self.box(name)) as stream:
+        with self._one_box(), self._open(name) as stream:
             yield opened(stream, self._box_key(name), context=_context(name))
 
     def delete(self, name: str) -> None:
         """Remove the box of the object *name*; an unknown name is no error."""
         self._store.delete(self.box(name))
+
+    def _open(self, name: str) -> BinaryIO:
+        with self._one_box():
+            return self._store.open(self.box(name))
+
+    def _read(self, pieces: Iterator[memoryview]) -> Iterator[memoryview]:
+        """*pieces* of a box, with a fault of the depot's disk told apart from one of where they go."""
+        with self._one_box():
+            yield from pieces
+
+    @contextlib.contextmanager
+    def _one_box(self) -> Iterator[None]:
+        """A box that its disk cannot read is a damaged one, as long as the place itself answers."""
+        try:
+            yield
+        except EnvironmentFault as fault:
+            if fault.code not in UNREADABLE:
+                raise
+            next(self._store.names(BOXES), "")
+            raise SealBroken from fault
 
     def _box_key(self, name: str) -> bytes:
         return derive(self._key, "box", name.encode())

@@ -32,7 +32,7 @@ from pleura.prevent.depots.filling import (
     sweep,
     watched,
 )
-from pleura.prevent.depots.proving import DAMAGED, DepotReport, DepotView, Fetched, Synced, prove
+from pleura.prevent.depots.proving import DAMAGED, HEALED, DepotReport, DepotView, Fetched, Synced, prove
 from pleura.prevent.depots.register import Register
 from pleura.prevent.depots.snapshot import (
     Head,
@@ -80,8 +80,8 @@ class Depots(Register):
         3. What came in during 1 and 2 is sent: the snapshot may name it, and may name nothing else.
         4. The head makes the snapshot count.
         A run that is cut is completed by the next one: what is there already is not sent again. An object
-        that is missing or damaged here stops nothing; the answer names its image. Where the last restore test
-        found damage, every box is read, and a damaged one is sent anew.
+        that is missing or damaged here stops nothing; the answer names its image. After a restore test that
+        found damage every box is read, and a damaged one is sent anew, until a run leaves none.
         """
         self._refuse_halfway()
         refuse_clock_behind(self.records, self.clock)
@@ -90,7 +90,8 @@ class Depots(Register):
             sweep(store, self.clock.now())
             boxes = Boxes(store, self.keyring.depot_key)
             sending = Sending(self.vault, self.objects, boxes, advance, is_stopped)
-            sent = sending.run(every_image(self.records), heal=_is_to_be_healed(self._find(name)))
+            before = self._find(name)
+            sent = sending.run(every_image(self.records), heal=before.test_result == DAMAGED)
             head, key = self._new_head(sent, taken)
             write_snapshot(store, head, key, watched(self.records.dump(), is_stopped))
             done = Synced(
@@ -102,7 +103,7 @@ class Depots(Register):
             )
             publish(store, head)
             prune(store, head, self.clock.now())
-            self._record_sync(name, done, actor)
+            self._record_sync(name, done, actor, healed=None if sending.left_damaged else before)
         self._erase(name, actor)
         return done
 
@@ -132,8 +133,8 @@ class Depots(Register):
     ) -> DepotReport:
         """What was found when the newest snapshot was restored into a throw-away database; it is recorded.
 
-        *whole*, or after a test that found something wrong: every object of this home is read in its box, not
-        some. Raises what was found to be wrong with the snapshot, after recording that too.
+        *whole*, or after a test that found something wrong: every object of the snapshot is read in its box,
+        not some. Raises what was found to be wrong with the snapshot, after recording that too.
         """
         store, _ = self._owned(name)
         whole = whole or self._find(name).test_result != ""
@@ -272,25 +273,24 @@ class Depots(Register):
             with records.read() as unit:
                 self.ledger.verify(unit.ledger, self.keyring.signer.public)
                 count = unit.catalogue.image_count()
-            boxes = Boxes(store, self.keyring.depot_key)
-            if whole:
-                return prove(boxes, self.vault, every_image(self.records), is_stopped)
             # Spread over the whole, so that a depot that rots at one end is noticed.
-            some = islice(every_image(records), 0, None, max(1, count // TESTED_OBJECTS))
-            vault = Vault(records, self.objects, self.keyring)
-            return prove(boxes, vault, some, is_stopped)
+            step = 1 if whole else max(1, count // TESTED_OBJECTS)
+            boxes, vault = Boxes(store, self.keyring.depot_key), Vault(records, self.objects, self.keyring)
+            return prove(boxes, vault, islice(every_image(records), 0, None, step), is_stopped)
 
     def _root_key(self, head: Head) -> bytes:
         if head.epoch not in self.keyring.root.epochs:
             raise SealBroken
         return self.keyring.root.key(head.epoch)
 
-    def _record_sync(self, name: str, done: Synced, actor: str) -> None:
+    def _record_sync(self, name: str, done: Synced, actor: str, healed: Depot | None) -> None:
+        """*healed*: what the depot was when a run began that left no damaged box in it."""
         facts = {"lacking": len(done.lacking)} if done.lacking else {}
         with self.records.begin() as unit:
             depot = unit.catalogue.depot(name)
             if depot is not None:
-                unit.catalogue.put_depot(replace(depot, synced_at=self.clock.now()))
+                result = HEALED if healed and _is_healed(healed, depot) else depot.test_result
+                unit.catalogue.put_depot(replace(depot, synced_at=self.clock.now(), test_result=result))
             self.ledger.append(
                 unit.ledger,
                 "backup",
@@ -313,8 +313,9 @@ class Depots(Register):
             )
 
 
-def _is_to_be_healed(depot: Depot) -> bool:
-    """Whether a test found damaged boxes and nothing was filled since."""
-    if depot.test_result != DAMAGED or depot.tested_at is None:
-        return False
-    return depot.synced_at is None or depot.synced_at <= depot.tested_at
+def _is_healed(before: Depot, now: Depot) -> bool:
+    """Whether the damage that a test found before the run is the last that any test found."""
+    return before.test_result == DAMAGED and (before.test_result, before.tested_at) == (
+        now.test_result,
+        now.tested_at,
+    )

@@ -37,6 +37,8 @@ class Sending:
         """Of the boxes that were sent."""
         self.lacking: set[str] = set()
         """Images with an object that is missing or damaged here and not in the depot."""
+        self.left_damaged = 0
+        """Boxes that do not open, and stay because the object here is no better."""
         self._vault = vault
         self._objects = objects
         self._boxes = boxes
@@ -57,25 +59,26 @@ class Sending:
                 if self._boxes.box(name) not in self._present:
                     self._send(sealed, name)
                 elif heal and not self._is_sound(sealed, name):
-                    self._send(sealed, name, anew=True)
+                    self.left_damaged += not self._send(sealed, name, anew=True)
         return count
 
-    def _send(self, sealed: SealedImage, name: str, *, anew: bool = False) -> None:
-        """Box one object, which is opened to its end before: the depot must not keep what is damaged."""
+    def _send(self, sealed: SealedImage, name: str, *, anew: bool = False) -> bool:
+        """Whether one object was boxed, which is opened to its end before: what is damaged is not sent."""
         if not self._is_sound_here(sealed, name):
             self.lacking.add(sealed.image.id)
-            return
+            return False
         if anew:
             self._boxes.delete(name)
         try:
             size = self._boxes.put(name, self._objects)
         except NotFound:
             self.lacking.add(sealed.image.id)
-            return
+            return False
         self._present.add(self._boxes.box(name))
         if size:
             self.sizes.append(size)
             self._advance(size)
+        return True
 
     def _is_sound_here(self, sealed: SealedImage, name: str) -> bool:
         try:

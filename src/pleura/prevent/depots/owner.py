@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 import msgspec
 
 from pleura.crypto.keys import derive, keyed_digest, unwrap
-from pleura.domain.errors import BadInput, NotFound, Refused, SealBroken
+from pleura.domain.errors import BadInput, EnvironmentFault, NotFound, Refused, SealBroken
 from pleura.domain.ports import ObjectStore
-from pleura.prevent.depots.boxes import BOXES
+from pleura.prevent.depots.boxes import BOXES, UNREADABLE
 from pleura.prevent.depots.snapshot import HEADS, SNAPSHOTS, Head, heads_of
 from pleura.prevent.keyring import Keyring
 
@@ -31,6 +32,10 @@ class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many homes have filled it, one after the other."""
 
 
+_DAMAGED: Final = Mark(format="pleura-owner-1", home="", owner="", taken=1)
+"""What is read where the mark itself is damaged: it is nobody's."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Owner:
     """This home, as the owner of depots."""
@@ -40,26 +45,25 @@ class Owner:
     """A name that no copy of this home has."""
 
     def claim(self, store: ObjectStore, depot: str) -> None:
-        """Mark *store* as the depot of this home, or return where it is so marked; raises Refused."""
-        if _read(store) is None:
+        """Mark *store* as the depot of this home, or return where it or a copy of it did; raises Refused."""
+        found = _read(store)
+        if found == _DAMAGED:
+            raise _occupied()
+        if found is None:
             if any(next(store.names(part), "") for part in (BOXES, HEADS, SNAPSHOTS)):
                 raise _occupied()
             with contextlib.suppress(BadInput):  # another home was faster: the mark itself says so
                 self._write(store, depot, 1)
-        self.prove(store, depot)
+        self._mark(store, depot)
+
+    def name_of(self, store: ObjectStore, names: Iterable[str]) -> str:
+        """The one of *names* that this home marked the depot with, else nothing."""
+        found = _read(store)
+        return next((name for name in names if found and found.owner == self._owner(name)), "")
 
     def prove(self, store: ObjectStore, depot: str) -> int:
         """How many homes have filled the depot, of which this one is the last; raises Refused."""
-        found = _read(store)
-        if found is None:
-            raise Refused(
-                "depot-unmarked",
-                "the mark that says whose {depot} is has gone",
-                "check that it is the right disk or bucket, then: pleura backup adopt {depot}",
-                depot=depot,
-            )
-        if found.home != self._home:
-            raise _foreign(depot)
+        found = self._mark(store, depot)
         if found.owner != self._owner(depot):
             raise Refused(
                 "depot-of-a-copy",
@@ -71,14 +75,30 @@ class Owner:
 
     def take(self, store: ObjectStore, depot: str) -> None:
         """Make the depot of a copy of this home that of this one; raises Refused for any other home's."""
-        found, heads = _read(store), heads_of(store)
-        if found is not None and found.home != self._home:
+        found, heads = _read_at_all(store), heads_of(store)
+        if found is None or found == _DAMAGED:
+            # Nothing but the heads proves whose it is; a place without a mark and without heads is free.
+            if (heads or found) and not any(map(self._opens, heads)):
+                raise _occupied()
+        elif found.home != self._home:
             raise _foreign(depot)
-        if found is None and heads and not any(map(self._opens, heads)):
-            raise _occupied()
         times = [head.taken for head in heads] + ([found.taken] if found else [])
         store.delete(OWNER)
         self._write(store, depot, max(times, default=0) + 1)
+
+    def _mark(self, store: ObjectStore, depot: str) -> Mark:
+        """The mark of this home or of a copy of it; raises Refused."""
+        found = _read(store)
+        if found is None or found == _DAMAGED:
+            raise Refused(
+                "depot-unmarked",
+                "the mark that says whose {depot} is has gone or is damaged",
+                "check that it is the right disk or bucket, then: pleura backup adopt {depot}",
+                depot=depot,
+            )
+        if found.home != self._home:
+            raise _foreign(depot)
+        return found
 
     def _write(self, store: ObjectStore, depot: str, taken: int) -> None:
         mark = Mark(format="pleura-owner-1", home=self._home, owner=self._owner(depot), taken=taken)
@@ -115,7 +135,17 @@ def _read(store: ObjectStore) -> Mark | None:
     try:
         return msgspec.json.decode(content, type=Mark)
     except msgspec.MsgspecError:
-        return Mark(format="pleura-owner-1", home="", owner="", taken=1)
+        return _DAMAGED
+
+
+def _read_at_all(store: ObjectStore) -> Mark | None:
+    """As `_read`, where a mark that its disk cannot read is a damaged one."""
+    try:
+        return _read(store)
+    except EnvironmentFault as fault:
+        if fault.code not in UNREADABLE:
+            raise
+        return _DAMAGED
 
 
 def _occupied() -> Refused:

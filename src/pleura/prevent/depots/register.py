@@ -14,7 +14,7 @@ from pleura.crypto.fields import open_field, seal_field
 from pleura.domain.custody.places import BucketPlace, CloudChecklist, FolderPlace, Place
 from pleura.domain.errors import BadInput, NotFound, Refused
 from pleura.domain.installation import Depot, DepotKind
-from pleura.domain.ports import ObjectStore, Records
+from pleura.domain.ports import ObjectStore, Records, Unit
 from pleura.ledger.ledger import Ledger
 from pleura.prevent.depots.owner import Owner
 from pleura.prevent.depots.snapshot import HEADS
@@ -39,12 +39,15 @@ class Register:
     def add(
         self, name: str, kind: DepotKind, place: Place, checklist: CloudChecklist | None, *, actor: str
     ) -> None:
-        """Remember a place as a depot, once it has answered and is marked as ours.
+        """Remember a place as a depot, once it has answered and is marked by this home or a copy of it.
 
-        Raises BadInput, EnvironmentFault, and Refused where another home has its backups.
+        What is not marked as ours under this name is filled once it is adopted. Raises BadInput,
+        EnvironmentFault, and Refused where another home has its backups or the place has another name here.
         """
         self.refuse(name, place)
-        self._owner.claim(self.connect(place), name)
+        store = self.connect(place)
+        self._refuse_named(place, store)
+        self._owner.claim(store, name)
         depot = Depot(
             name=name,
             kind=kind,
@@ -68,9 +71,9 @@ class Register:
         next(self.connect(place).names(HEADS), "")
 
     def answer(self, name: str, checklist: CloudChecklist, *, actor: str) -> None:
-        """Keep other answers about a cloud store."""
-        depot = self._find(name)
+        """Keep other answers about a cloud store; raises NotFound."""
         with self.records.begin() as unit:
+            depot = _row(name, unit)
             unit.catalogue.put_depot(replace(depot, checklist=msgspec.json.encode(checklist).decode()))
             self.ledger.append(unit.ledger, "depot", actor, depot=name, form="checklist")
 
@@ -97,7 +100,7 @@ class Register:
 
     def change(self, name: str, place: BucketPlace, *, actor: str) -> None:
         """Reach a bucket with other keys from now on; raises BadInput for another one, and as `sync` does."""
-        depot, before = self._find(name), self.place(name)
+        before = self.place(name)
         is_same = isinstance(before, BucketPlace) and (before.bucket, before.prefix) == (
             place.bucket,
             place.prefix,
@@ -112,6 +115,7 @@ class Register:
         with self.lock(name):
             self._owner.prove(self.connect(place), name)
             with self.records.begin() as unit:
+                depot = _row(name, unit)
                 unit.catalogue.put_depot(replace(depot, sealed_place=self._sealed(name, place)))
                 self.ledger.append(unit.ledger, "depot", actor, depot=name, form="changed")
 
@@ -150,17 +154,22 @@ class Register:
                 depot=name,
             )
 
+    def _refuse_named(self, place: Place, store: ObjectStore) -> None:
+        """One place has one name: two of them would take the depot from each other."""
+        known = {depot.name: self.place(depot.name) for depot in self.all()}
+        marked = self._owner.name_of(store, known)
+        for name, other in known.items():
+            if name == marked or other == place:
+                raise Refused(
+                    "depot-named",
+                    "that place has another name here: {depot}",
+                    "use it by that name, or forget that one first: pleura backup forget {depot}",
+                    depot=name,
+                )
+
     def _find(self, name: str) -> Depot:
         with self.records.read() as unit:
-            depot = unit.catalogue.depot(name)
-        if depot is None:
-            raise NotFound(
-                "depot-unknown",
-                "there is no backup or replica called {depot}",
-                "list them with pleura backup list and pleura replica status",
-                depot=name,
-            )
-        return depot
+            return _row(name, unit)
 
     def _refuse_emptied(self, name: str, store: ObjectStore) -> None:
         """A mount point without its disk is an empty folder, and would be filled again."""
@@ -171,6 +180,18 @@ class Register:
                 "mount the disk or check the bucket; if it is lost for good, back up to another place",
                 depot=name,
             )
+
+
+def _row(name: str, unit: Unit) -> Depot:
+    depot = unit.catalogue.depot(name)
+    if depot is None:
+        raise NotFound(
+            "depot-unknown",
+            "there is no backup or replica called {depot}",
+            "list them with pleura backup list and pleura replica status",
+            depot=name,
+        )
+    return depot
 
 
 def _read(clear: bytes) -> Place:

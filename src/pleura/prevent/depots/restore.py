@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 from pleura.crypto.container import HEADER_BYTES, commitment_of
 from pleura.crypto.roots.root import Root, open_by_recovery
-from pleura.domain.errors import NotFound, SealBroken
+from pleura.domain.errors import EnvironmentFault, NotFound, SealBroken
 from pleura.domain.images import SealedImage
 from pleura.domain.ports import ObjectStore
-from pleura.prevent.depots.boxes import Boxes
+from pleura.prevent.depots.boxes import UNREADABLE, Boxes
 from pleura.prevent.depots.snapshot import Head, newest_head, read_snapshot
 from pleura.prevent.vault import objects_of
 
@@ -24,10 +24,12 @@ def open_newest(
 
 
 def _whole(head: Head, pieces: Iterator[memoryview]) -> Iterator[memoryview]:
-    """*pieces*; raises NotFound where the snapshot does not open."""
+    """*pieces*; raises NotFound where the snapshot does not open or its disk cannot read it."""
     try:
         yield from pieces
-    except SealBroken as broken:
+    except (SealBroken, EnvironmentFault) as broken:
+        if broken.code not in UNREADABLE | {"seal-broken"}:
+            raise
         raise NotFound(
             "snapshot-damaged",
             "the snapshot {snapshot} is damaged",

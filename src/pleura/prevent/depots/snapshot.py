@@ -16,6 +16,7 @@ from pleura.crypto.engines import Algorithm
 from pleura.crypto.keys import new_key, unwrap, wrap
 from pleura.domain.errors import NotFound, PleuraError
 from pleura.domain.ports import ObjectStore
+from pleura.prevent.depots.boxes import UNREADABLE
 
 HEADS: Final = "heads/"
 SNAPSHOTS: Final = "snapshots/"
@@ -148,8 +149,8 @@ def _read_head(store: ObjectStore, name: str) -> Head | None:
     except msgspec.MsgspecError:
         return None
     except PleuraError as fault:
-        # One file that this user may not read, or that went meanwhile; a silent store is another matter.
-        if fault.code not in {"object-unreadable", "object-unknown"}:
+        # One file that cannot be read, or that went meanwhile; a silent store is another matter.
+        if fault.code not in UNREADABLE | {"object-unknown"}:
             raise
         return None
     return head if f"{HEADS}{head.snapshot}" == name else None
