@@ -52,14 +52,7 @@ def load_keyring(root: Root, catalogue: Catalogue) -> Keyring:
     """The keyring that *root* opens; raises EnvironmentFault for a missing key, SealBroken."""
 
     def unwrap(purpose: KeyPurpose) -> bytes:
-        key = catalogue.key(purpose)
-        if key is None:
-            raise EnvironmentFault(
-                "key-missing",
-                "the database has no {purpose} key",
-                "restore the database from a backup",
-                purpose=purpose,
-            )
+        key = wrapped_key(purpose, catalogue)
         return root.unwrap(key.wrapped, key.root_epoch)
 
     return Keyring(
@@ -68,3 +61,16 @@ def load_keyring(root: Root, catalogue: Catalogue) -> Keyring:
         mark_key=bytearray(unwrap("mark")),
         signer=Signer.from_bytes(unwrap("ledger")),
     )
+
+
+def wrapped_key(purpose: KeyPurpose, catalogue: Catalogue) -> InstallationKey:
+    """The key of the installation for *purpose*, as the database has it; raises EnvironmentFault."""
+    key = catalogue.key(purpose)
+    if key is None:
+        raise EnvironmentFault(
+            "key-missing",
+            "the database has no {purpose} key",
+            "restore the database from a backup",
+            purpose=purpose,
+        )
+    return key

@@ -20,7 +20,7 @@ from pleura.domain.errors import EnvironmentFault
 from pleura.domain.installation import InstallationKey, KeyPurpose, PatientKey, TokenKey
 from pleura.domain.ports import Catalogue, Records, RootFile, RootHolder
 from pleura.ledger.ledger import Ledger
-from pleura.prevent.keyring import Keyring
+from pleura.prevent.keyring import Keyring, wrapped_key
 
 BATCH: Final = 2000
 _IS_RECOVERY: Final = b'"kind":"recovery"'  # in canonical bytes, where quotes inside a value are escaped
@@ -137,14 +137,7 @@ class Keys:
                 unit.catalogue.replace_key(self._rewrapped_key(unit.catalogue, purpose))
 
     def _rewrapped_key(self, catalogue: Catalogue, purpose: KeyPurpose) -> InstallationKey:
-        known = catalogue.key(purpose)
-        if known is None:
-            raise EnvironmentFault(
-                "key-missing",
-                "the database has no {purpose} key",
-                "restore the database from a backup",
-                purpose=purpose,
-            )
+        known = wrapped_key(purpose, catalogue)
         root = self.keyring.root
         key = root.unwrap(known.wrapped, known.root_epoch)
         return replace(known, root_epoch=root.epoch, wrapped=root.wrap(key))
