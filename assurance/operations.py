@@ -17,6 +17,7 @@ from assurance.places import Place
 from assurance.verdict import Check, OpenHome, Violation, answered_images_are_kept
 from pleura.adapters.database.migrate import current, downgrade, head, upgrade
 from pleura.adapters.storage.home import Home
+from pleura.domain.errors import EnvironmentFault
 from pleura.prevent.copies import CopyRequest
 
 Answer = Callable[[str], None]
@@ -114,11 +115,17 @@ def prepare_kept(place: Place, films: int) -> None:
 
 
 def sketch(place: Place, answer: Answer) -> None:
-    """Make the missing sketches, one by one: faults are numbered in the order of one thread."""
+    """Make the missing sketches, one by one: faults are numbered in the order of one thread.
+
+    An original that cannot be read stays pending; here that is said, so that a run that finished is whole.
+    """
     with place.opened() as house:
         for image in house.sketcher.pending():
             house.sketcher.make(image)
-        answer(f"sketched {len(house.sketcher.pending())}")
+        left = len(house.sketcher.pending())
+        if left:
+            raise EnvironmentFault("sketches-pending", "{count} sketches are missing", "again", count=left)
+        answer("sketched 0")
 
 
 def check_sketch(home: OpenHome, answers: Sequence[str], finished: bool) -> Iterator[Violation]:

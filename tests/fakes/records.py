@@ -142,6 +142,13 @@ class FakeCatalogue:
         )
         return True
 
+    def forget_sketch(self, image: str, name: str) -> bool:
+        known = self.sealed_images.get(image)
+        if known is None or known.sketch_name != name:
+            return False
+        self.sealed_images[image] = replace(known, sketch_name=None, sketch_commitment=None)
+        return True
+
     def images_of_study(self, study: str) -> Sequence[SealedImage]:
         return [sealed for sealed in self.images() if sealed.image.study == study]
 

@@ -246,6 +246,25 @@ def test_images_come_oldest_first(either: Records) -> None:
         assert [sealed.image.id for sealed in unit.catalogue.images()] == ["img-1", "img-2", "img-3"]
 
 
+def test_a_sketch_is_forgotten_by_its_name_and_set_once(either: Records) -> None:
+    fill(either)
+
+    with either.begin() as unit:
+        rows = unit.catalogue
+        assert not rows.forget_sketch("img-1", "img-2/sketch")
+        assert not rows.forget_sketch("img-9", "img-9/sketch")
+        assert rows.unsketched() == []
+        assert rows.forget_sketch("img-1", "img-1/sketch")
+        assert not rows.forget_sketch("img-1", "img-1/sketch")
+
+    with either.begin() as unit:
+        assert unit.catalogue.unsketched() == ["img-1"]
+        assert unit.catalogue.image("img-1").sketch_commitment is None
+        assert unit.catalogue.set_sketch("img-1", "img-1/another", b"s")
+        assert not unit.catalogue.set_sketch("img-1", "img-1/third", b"t")
+        assert unit.catalogue.image("img-1").sketch_name == "img-1/another"
+
+
 def test_copies_come_in_the_order_of_the_ledger(either: Records, ledger: Ledger) -> None:
     fill(either)
     with either.begin() as unit:

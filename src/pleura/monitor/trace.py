@@ -185,7 +185,10 @@ def overlays(suspect: Raster, search: Search, archive: Archive) -> Iterator[Matc
             geometry = find_geometry(view.features, features)
             if geometry is None or geometry.inliers < TRIED_INLIERS:
                 continue
-            work = Work.from_bytes(archive.work(image))
+            sealed = archive.work(image)
+            if sealed is None:
+                continue
+            work = Work.from_bytes(sealed)
             yield Match(image=image, work=work, alignment=align(view.grey, geometry, work.grey))
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
 from pleura.crypto.keys import keyed_digest_of
 from pleura.domain.copies import CopyRecord
+from pleura.domain.errors import PleuraError
 from pleura.prevent.copies import Copies
 from pleura.prevent.keyring import Keyring
 from pleura.prevent.sketcher import Sketcher
-from pleura.prevent.vault import Vault
+from pleura.prevent.vault import Vault, is_of_one_object
 
 
 class VaultArchive:
@@ -23,16 +24,19 @@ class VaultArchive:
         self._keyring = keyring
 
     def sketches(self) -> Iterator[tuple[str, bytes]]:
-        """Name and features of every original; those that came in since the last time are sketched first."""
-        self._sketcher.catch_up()
-        pending = set(self._sketcher.pending())
-        for image in self._vault.images():
-            if image.id not in pending:
-                yield image.id, self._vault.features(image.id)
+        """Name and features of every original; those that came in since the last time are sketched first.
 
-    def work(self, image_id: str) -> bytes:
-        """The work image of one original."""
-        return self._vault.work(image_id)
+        Left out is an original that cannot be sketched now.
+        """
+        self._sketcher.catch_up()
+        for image in self._vault.sketched():
+            features = self._part(image, self._vault.features)
+            if features is not None:
+                yield image, features
+
+    def work(self, image_id: str) -> bytes | None:
+        """The work image of one original; None where neither its sketch nor the original opens."""
+        return self._part(image_id, self._vault.work)
 
     def digest(self, source: BinaryIO) -> bytes:
         """The digest by which the catalogue would know the stream as an original."""
@@ -49,3 +53,19 @@ class VaultArchive:
     def record(self, image_id: str, copy: str) -> CopyRecord:
         """The record of one copy, proven against the ledger; raises LedgerBroken."""
         return self._copies.record(image_id, copy)
+
+    def _part(self, image: str, read: Callable[[str], bytes]) -> bytes | None:
+        """What *read* finds in a sketch; one that is lost or damaged is made again first."""
+        found = _unless_lost(image, read)
+        if found is None and self._sketcher.renew(image):
+            found = _unless_lost(image, read)
+        return found
+
+
+def _unless_lost(image: str, read: Callable[[str], bytes]) -> bytes | None:
+    try:
+        return read(image)
+    except PleuraError as fault:
+        if not is_of_one_object(fault):
+            raise
+        return None

@@ -14,7 +14,7 @@ from pleura.crypto.keys import digest
 from pleura.domain.copies import CopyForm, CopyRecord, SealedCopy
 from pleura.domain.errors import LedgerBroken, NotFound
 from pleura.domain.ids import new_id
-from pleura.domain.ports import Clock, PictureWorker, Records
+from pleura.domain.ports import Catalogue, Clock, PictureWorker, Records, Unit
 from pleura.imaging.mark.embed import embed, embed_stored
 from pleura.imaging.mark.layout import MARK_VERSION, STREAM_BYTES
 from pleura.imaging.rasters import encode_jpeg, encode_png, to_array, to_raster
@@ -66,7 +66,7 @@ class Copies:
     clock: Clock
 
     def issue(self, request: CopyRequest, *, actor: str) -> IssuedCopy:
-        """One marked copy; raises NotFound, BadInput, and whatever keeps the ledger from being written.
+        """One marked copy; raises NotFound, BadInput, Refused, and what keeps the ledger from being written.
 
         1. Everything that can fail on the original happens first.
         2. The record becomes durable in catalogue and ledger.
@@ -105,29 +105,18 @@ class Copies:
 
     def record(self, image_id: str, copy: str) -> CopyRecord:
         """The record of one copy, proven to be the one in the ledger; raises NotFound, LedgerBroken."""
-        return self._open(self._find(image_id, copy))
+        with self.records.read() as unit:
+            return self.proven(_find(image_id, copy, unit.catalogue), unit)
 
     def records_of(self, image_id: str) -> list[CopyRecord]:
         """The proven records of all copies of one image, newest first."""
         with self.records.read() as unit:
-            sealed = list(unit.catalogue.copies_of(image_id))
-        return [self._open(copy) for copy in reversed(sealed)]
+            return [self.proven(copy, unit) for copy in reversed(unit.catalogue.copies_of(image_id))]
 
-    def _refuse_restricted(self, image_id: str) -> None:
-        with self.records.read() as unit:
-            refuse_restricted(unit.catalogue.image(image_id).image, unit.catalogue)
-
-    def _find(self, image_id: str, copy: str) -> SealedCopy:
-        with self.records.read() as unit:
-            for sealed in unit.catalogue.copies_of(image_id):
-                if sealed.copy == copy:
-                    return sealed
-        raise NotFound("copy-unknown", "there is no copy {copy}", "list the copies of the image", copy=copy)
-
-    def _open(self, sealed: SealedCopy) -> CopyRecord:
-        with self.records.read() as unit:
-            patient = unit.catalogue.patient(unit.catalogue.image(sealed.image).image.patient)
-            entry = self.ledger.entry(unit.ledger, sealed.ledger_index)
+    def proven(self, sealed: SealedCopy, unit: Unit) -> CopyRecord:
+        """The record of a row that is at hand; raises NotFound, SealBroken, LedgerBroken."""
+        patient = unit.catalogue.patient(unit.catalogue.image(sealed.image).image.patient)
+        entry = self.ledger.entry(unit.ledger, sealed.ledger_index)
         kek = kek_of(patient, self.keyring)
         clear = open_field(kek, sealed.sealed_record, record_context(sealed.copy))
         if entry.facts.get("record") != digest(clear).hex():
@@ -139,10 +128,15 @@ class Copies:
             )
         return msgspec.json.decode(clear, type=_Document).record
 
+    def _refuse_restricted(self, image_id: str) -> None:
+        with self.records.read() as unit:
+            refuse_restricted(unit.catalogue.image(image_id).image, unit.catalogue)
+
     def _write_record(self, record: CopyRecord, actor: str) -> None:
         clear = msgspec.json.encode(_Document(salt=secrets.token_hex(32), record=record))
         with self.records.begin() as unit:
-            patient = unit.catalogue.patient(unit.catalogue.image(record.image).image.patient)
+            image = unit.catalogue.image(record.image).image
+            patient = unit.catalogue.patient(image.patient)
             receipt = self.ledger.append(
                 unit.ledger,
                 "copy",
@@ -167,6 +161,13 @@ class Copies:
 
     def _stream(self, record: CopyRecord) -> bytes:
         return self.keyring.mark_stream(record.image, record.copy, STREAM_BYTES)
+
+
+def _find(image_id: str, copy: str, catalogue: Catalogue) -> SealedCopy:
+    for sealed in catalogue.copies_of(image_id):
+        if sealed.copy == copy:
+            return sealed
+    raise NotFound("copy-unknown", "there is no copy {copy}", "list the copies of the image", copy=copy)
 
 
 def _derived_uid() -> str:

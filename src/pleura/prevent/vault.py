@@ -13,18 +13,20 @@ import msgspec
 from pleura.crypto.container import CHUNK, commitment_of, open_all, open_range, open_stream, seal
 from pleura.crypto.fields import open_field, seal_field
 from pleura.crypto.keys import new_key, unwrap, wrap
-from pleura.domain.errors import EnvironmentFault, NotFound, SealBroken
+from pleura.domain.errors import EnvironmentFault, NotFound, PleuraError, SealBroken
 from pleura.domain.ids import new_id
 from pleura.domain.images import Identity, Image, ImageFacts, Patient, SealedImage
-from pleura.domain.ports import ObjectStore, Records
+from pleura.domain.ports import Catalogue, ObjectStore, Records
 from pleura.imaging.match.sketch import FEATURES_BYTES
 from pleura.prevent.keyring import Keyring
 from pleura.prevent.patients import facts_context, kek_of, patient_index
 
 FRAME_CHUNK: Final = 64 * 1024
-"""Bytes of plaintext in a chunk of a multi-frame original, which is read a frame at a time."""
+"""Bytes of plaintext in a chunk of a multi-frame original, so that a frame can be read without the others."""
 
 _PAGE: Final = 500
+
+_UNREADABLE: Final = frozenset({"object-unreadable", "disk-failing"})
 
 _MAX_WORK: Final = 8 << 20  # a work image has about a million pixels; its PNG is smaller than this
 
@@ -56,20 +58,24 @@ class Vault:
         """Delete an object that no row names."""
         self._objects.delete(kept.name)
 
-    def add_sketch(self, image_id: str, sketch: bytes) -> None:
+    def add_sketch(self, image_id: str, sketch: bytes, *, instead_of: str | None = None) -> None:
         """Seal *sketch* under the DEK of the image, which it belongs to when this returns.
 
-        Where the image was erased meanwhile, or got a sketch from somebody else, nothing is kept. A crash
-        in between leaves an object that nothing lists. Raises NotFound.
+        *instead_of* names the sketch that it takes the place of. Where the image was erased meanwhile, or
+        got a sketch from somebody else, nothing is kept. A crash in between leaves an object that nothing
+        lists. Raises NotFound.
         """
         sealed, patient = self._find(image_id)
         # A name of its own: one that a crash left behind must not be in the way.
         name = f"{image_id}/{new_id('sketch')}"
         kept = self._keep(name, io.BytesIO(sketch), self._dek(sealed, patient), CHUNK)
         with self._records.begin() as unit:
+            if instead_of is not None:
+                _forget_sketch(image_id, instead_of, unit.catalogue)
             wanted = unit.catalogue.set_sketch(image_id, kept.name, kept.commitment)
-        if not wanted:
-            self._objects.delete(kept.name)
+        unwanted = instead_of if wanted else kept.name
+        if unwanted is not None:
+            self._objects.delete(unwanted)
 
     def _keep(self, name: str, clear: BinaryIO, dek: bytes, chunk: int) -> KeptObject:
         pieces = seal(clear, dek, context=name.encode(), chunk_size=chunk)
@@ -81,6 +87,11 @@ class Vault:
         """All images, oldest first."""
         with self._records.read() as unit:
             return [sealed.image for sealed in unit.catalogue.images()]
+
+    def sketched(self) -> list[str]:
+        """The images that have a sketch, oldest first."""
+        with self._records.read() as unit:
+            return [sealed.image.id for sealed in unit.catalogue.images() if sealed.sketch_name is not None]
 
     def page(self, size: int, *, before: str | None = None, patient: str | None = None) -> list[Image]:
         """At most *size* images, newest first, from before the image *before*, of one patient or of all."""
@@ -109,34 +120,35 @@ class Vault:
                 commitment=sealed.object_commitment,
             )
 
-    def part(self, image_id: str, span: slice) -> bytes:
-        """The bytes of *span* of the original; raises NotFound, SealBroken."""
-        sealed, patient = self._find(image_id)
-        with self._objects.open(sealed.object_name) as stream:
-            return open_range(
-                stream,
-                self._dek(sealed, patient),
-                span,
-                context=sealed.object_name.encode(),
-                commitment=sealed.object_commitment,
-            )
-
     def check(self, sealed: SealedImage, *, whole: bool) -> None:
         """Return when every object of an image opens; raises NotFound, SealBroken.
 
         Not *whole*: the header, the first and the last chunk only.
         """
         for name, _ in objects_of(sealed):
-            with self._objects.open(name) as stream:
-                self.prove(sealed, name, stream, whole=whole)
+            self.check_object(sealed, name, whole=whole)
+
+    def check_object(self, sealed: SealedImage, name: str, *, whole: bool) -> None:
+        """As `check`, of the object *name* alone."""
+        with self._objects.open(name) as stream:
+            self.prove(sealed, name, stream, whole=whole)
+
+    def opens(self, sealed: SealedImage, name: str, *, whole: bool) -> bool:
+        """Whether the object *name* of an image is there and opens; raises what is wrong with more."""
+        try:
+            self.check_object(sealed, name, whole=whole)
+        except PleuraError as fault:
+            if not is_of_one_object(fault):
+                raise
+            return False
+        return True
 
     def broken(self, sealed: SealedImage) -> list[str]:
         """Names of the objects of an image that are missing, cannot be read or do not open; all is read."""
         found = []
         for name, _ in objects_of(sealed):
             try:
-                with self._objects.open(name) as stream:
-                    self.prove(sealed, name, stream, whole=True)
+                self.check_object(sealed, name, whole=True)
             except (NotFound, SealBroken, EnvironmentFault):
                 found.append(name)
         return found
@@ -159,8 +171,12 @@ class Vault:
 
     def facts(self, image_id: str) -> ImageFacts:
         """What was read in the original when it arrived."""
-        sealed, patient = self._find(image_id)
-        clear = open_field(kek_of(patient, self._keyring), sealed.sealed_facts, facts_context(image_id))
+        return self.facts_of(*self._find(image_id))
+
+    def facts_of(self, sealed: SealedImage, patient: Patient) -> ImageFacts:
+        """The same of rows that are at hand."""
+        context = facts_context(sealed.image.id)
+        clear = open_field(kek_of(patient, self._keyring), sealed.sealed_facts, context)
         return msgspec.json.decode(clear, type=ImageFacts)
 
     def features(self, image_id: str) -> bytes:
@@ -223,6 +239,18 @@ def every_image(records: Records) -> Iterator[SealedImage]:
         if len(page) < _PAGE:
             return
         after = page[-1].image.id
+
+
+def is_of_one_object(fault: PleuraError) -> bool:
+    """Whether *fault* says of one stored object that it is missing, is damaged or cannot be read."""
+    return isinstance(fault, NotFound | SealBroken) or fault.code in _UNREADABLE
+
+
+def _forget_sketch(image: str, name: str, catalogue: Catalogue) -> None:
+    """Let an image have no sketch; a depot loses its box after the next backup, which names another one."""
+    if catalogue.forget_sketch(image, name):
+        for depot in catalogue.depots():
+            catalogue.note_deletions(depot.name, [name])
 
 
 def objects_of(sealed: SealedImage) -> Iterator[tuple[str, bytes]]:

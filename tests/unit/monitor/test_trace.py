@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pleura.domain.errors import BadInput, LedgerBroken
 from pleura.domain.tracing import ACCUSATION_LIMIT, Verdict
 from pleura.imaging.simulate.stage import leak
 from pleura.prevent.copies import CopyRequest, IssuedCopy
+from pleura.prevent.sketcher import Sketcher
 
 
 @pytest.fixture
@@ -105,3 +107,65 @@ def test_a_record_is_not_believed_when_the_ledger_was_reordered(house: FakeHouse
 
     with pytest.raises(LedgerBroken):
         house.tracer.trace(found(tmp_path, leaked.content), actor="test")
+
+
+HARM: dict[str, Callable[[bytes], bytes | None]] = {
+    "damaged at its end": lambda sealed: sealed[:-1] + bytes([sealed[-1] ^ 1]),
+    "damaged in the middle": lambda sealed: (
+        sealed[: len(sealed) // 2] + b"?!" + sealed[len(sealed) // 2 + 2 :]
+    ),
+    "cut": lambda sealed: sealed[:40],
+    "lost": lambda _: None,
+}
+
+
+def harm(house: FakeHouse, number: int, how: str, *, original: bool = False) -> str:
+    """The name of the image whose sketch, and original too, are harmed."""
+    image = house.vault.images()[number].id
+    row = house.records.state.catalogue.sealed_images[image]
+    assert row.sketch_name is not None
+    for name in (row.sketch_name, row.object_name)[: 1 + original]:
+        sealed = HARM[how](house.objects.stored.pop(name))
+        if sealed is not None:
+            house.objects.stored[name] = sealed
+    return image
+
+
+@pytest.mark.parametrize("how", HARM)
+def test_a_harmed_sketch_is_made_again_by_the_trace_that_needs_it(
+    house: FakeHouse, tmp_path: Path, how: str
+) -> None:
+    leaked = copy_for(house, "Dr Li")
+    image = harm(house, 1, how)
+
+    report = house.tracer.trace(found(tmp_path, leaked.content), actor="test").report
+
+    assert (report.verdict, report.record) == (Verdict.TRACED, leaked.record)
+    assert house.vault.work(image)
+    assert len(house.objects.stored) == 2 * len(house.vault.images())
+
+
+@pytest.mark.parametrize("how", HARM)
+def test_an_image_of_which_nothing_opens_ends_no_trace_of_another(
+    house: FakeHouse, tmp_path: Path, how: str
+) -> None:
+    harm(house, 0, how, original=True)
+
+    for number in (0, 1):
+        report = house.tracer.trace(written(tmp_path, number), actor="test").report
+        assert report.verdict is (Verdict.UNKNOWN, Verdict.MATCHED)[number]
+
+
+def test_an_image_that_comes_in_during_a_trace_does_not_end_it(
+    house: FakeHouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pending, more = house.sketcher.pending, iter(range(10, 20))
+
+    def meanwhile(_: Sketcher) -> Sequence[str]:
+        found = pending()
+        house.arrivals.receive(written(tmp_path, next(more)), actor="test")
+        return found
+
+    monkeypatch.setattr(Sketcher, "pending", meanwhile)
+
+    assert house.tracer.trace(written(tmp_path, 1), actor="test").report.verdict is Verdict.MATCHED

@@ -53,6 +53,35 @@ def test_a_missing_object_is_found(house: FakeHouse) -> None:
     assert list(wrong(house)) == ["objects"]
 
 
+@pytest.mark.parametrize("how", ["lost", "cut", "damaged in the middle"])
+def test_a_sketch_that_does_not_open_is_made_again_by_the_repair(house: FakeHouse, how: str) -> None:
+    image = house.vault.images()[1].id
+    name = next(name for name in house.objects.stored if name.startswith(f"{image}/skt-"))
+    sealed = house.objects.stored.pop(name)
+    half = len(sealed) // 2
+    harmed = {"cut": sealed[:-1], "damaged in the middle": sealed[:half] + b"?!" + sealed[half + 2 :]}
+    if how in harmed:
+        house.objects.stored[name] = harmed[how]
+
+    found = wrong(house, deep=True)
+    assert list(found) == ["sketches"]
+    assert (found["sketches"].facts["some"], found["sketches"].fix) == (image, "pleura doctor --repair")
+    assert house.doctor.repair(actor="test") == (0, 0)
+
+    assert wrong(house, deep=True) == {}
+    assert name not in house.objects.stored
+
+
+def test_an_erased_object_that_is_still_in_a_backup_is_found(house: FakeHouse) -> None:
+    image = house.vault.images()[1].id
+    reachable = dict(house.places)
+    house.places.clear()
+    house.erasure.erase(image, actor="test", keep=house.keep)
+    house.places.update(reachable)
+
+    assert wrong(house)["erasures"].facts == {"count": 2, "some": "nas"}
+
+
 def test_an_older_sealing_put_back_under_the_same_key_is_refused(house: FakeHouse) -> None:
     """Roll-back: another sealing of the same object under the same DEK has another commitment."""
     image = house.vault.images()[0].id
@@ -204,7 +233,7 @@ def test_a_disk_that_fails_makes_its_checks_fail_and_no_other(
 
     found = wrong(house)
 
-    assert list(found) == ["objects", "orphans", "leftovers"]
+    assert list(found) == ["objects", "orphans", "sketches", "leftovers"]
     assert found["objects"].facts["count"] == 2
     assert found["leftovers"].fix == "check the disk"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,8 +11,10 @@ import pytest
 from PIL import Image as Picture
 from tests.fakes.films import film
 from tests.fakes.house import FakeHouse
+from tests.fakes.records import FakeLedgerRows
 
 from pleura.domain.images import SealedImage
+from pleura.domain.ports import LedgerRow
 from pleura.prevent.copies import CopyRequest
 from pleura.prevent.health.inventory import Finding, Inventory
 
@@ -35,7 +37,7 @@ def house(tmp_path: Path) -> FakeHouse:
 
 def findings(house: FakeHouse) -> list[Finding]:
     found = Inventory(records=house.records, vault=house.vault, copies=house.copies, keyring=house.keyring)
-    return list(found.findings())
+    return found.findings()
 
 
 def test_a_sound_house_and_its_ledger_agree(house: FakeHouse) -> None:
@@ -110,4 +112,30 @@ def test_what_was_erased_is_not_lost(house: FakeHouse, by: str) -> None:
 
     house.erasure.erase(subject, actor="test", keep=house.keep)
 
+    assert findings(house) == []
+
+
+@pytest.mark.parametrize("meanwhile", ["an import", "a copy"])
+def test_who_works_while_rows_and_ledger_are_compared_raises_no_alarm(
+    house: FakeHouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    image, path = house.vault.images()[0].id, tmp_path / "9.png"
+    Picture.fromarray(film(9, 160, 120)).save(path)
+    request = CopyRequest(image=image, recipient="Dr Wu", purpose="opinion", form="png")
+    acts: dict[str, Callable[[], object]] = {
+        "an import": lambda: house.arrivals.receive(path, actor="test"),
+        "a copy": lambda: house.copies.issue(request, actor="test"),
+    }
+    rows, done = FakeLedgerRows.rows, list[str]()
+
+    def worked(read: FakeLedgerRows, start: int = 0) -> Iterator[LedgerRow]:
+        found = list(rows(read, start))
+        if not done:
+            done.append(meanwhile)
+            acts[meanwhile]()
+        return iter(found)
+
+    monkeypatch.setattr(FakeLedgerRows, "rows", worked)
+
+    assert (findings(house), done) == ([], [meanwhile])
     assert findings(house) == []

@@ -177,6 +177,13 @@ class SqlCatalogue:
         values = {"sketch_name": name, "sketch_commitment": commitment}
         return self._connection.execute(statement.values(values)).rowcount == 1
 
+    def forget_sketch(self, image: str, name: str) -> bool:
+        """Whether *image* had the sketch *name*; then it has none now."""
+        table = schema.images
+        statement = update(table).where(table.c.id == image, table.c.sketch_name == name)
+        values = {"sketch_name": None, "sketch_commitment": None}
+        return self._connection.execute(statement.values(values)).rowcount == 1
+
     def images_of_study(self, study: str) -> Sequence[SealedImage]:
         """All images of one study."""
         return self._images(schema.images.c.study == study)

@@ -82,8 +82,7 @@ class Sending:
 
     def _is_sound_here(self, sealed: SealedImage, name: str) -> bool:
         try:
-            with self._objects.open(name) as stream:
-                self._vault.prove(sealed, name, stream, whole=True)
+            self._vault.check_object(sealed, name, whole=True)
         except (NotFound, SealBroken, EnvironmentFault):
             return False
         return True

@@ -12,6 +12,7 @@ from typing import Final
 from pleura.crypto.engines import LIBGCRYPT_SM4, Algorithm, engine
 from pleura.domain.custody.places import BucketFacts
 from pleura.domain.errors import EnvironmentFault, NotFound, PleuraError, SealBroken
+from pleura.domain.images import SealedImage
 from pleura.domain.ports import Catalogue, Clock, Machine, ObjectStore, Records
 from pleura.ledger.ledger import Ledger
 from pleura.ledger.verification import LedgerReport
@@ -69,7 +70,7 @@ class Doctor:
             "rows": self._rows,
             "objects": functools.partial(self._objects, deep=deep),
             "orphans": self._orphans,
-            "sketches": self._sketches,
+            "sketches": functools.partial(self._sketches, deep=deep),
             "leftovers": self._leftovers,
             "font": self._font,
             "browser": self._browser,
@@ -91,8 +92,8 @@ class Doctor:
         """Numbers of the objects that nothing explains and of the leftovers, all removed; it is recorded.
 
         An object whose image the ledger has and no erasure took is no orphan: its row was lost, and it may
-        be all that is left of the image. Missing sketches are made. The caller is alone in the home: an
-        import under way has objects that no row names yet.
+        be all that is left of the image. Missing sketches are made, and damaged ones are made again. The
+        caller is alone in the home: an import under way has objects that no row names yet.
         """
         lost = set(self.inventory.lost())
         orphans = [name for name in self.orphans() if name.partition("/")[0] not in lost]
@@ -102,6 +103,8 @@ class Doctor:
             self.objects.delete(name)
         with self.records.begin() as unit:
             self.ledger.append(unit.ledger, "repair", actor, orphans=len(orphans), leftovers=leftovers)
+        for image in self._damaged_sketches(whole=True):
+            self.sketcher.renew(image)
         self.sketcher.catch_up()
         return len(orphans), leftovers
 
@@ -151,7 +154,7 @@ class Doctor:
 
     def _erasures(self) -> Check:
         with self.records.begin() as unit:
-            begun, waiting = unit.catalogue.begun_erasures(), unit.catalogue.waiting_deletions()
+            begun, waiting = unit.catalogue.begun_erasures(), _erased_and_there(unit.catalogue)
         if begun:
             return _ill(
                 "erasures",
@@ -199,18 +202,15 @@ class Doctor:
             return self.ledger.verify(unit.ledger, self.keyring.signer.public)
 
     def _rows(self) -> Check:
-        count, some = 0, list[str]()
-        for finding in self.inventory.findings():
-            count += 1
-            some = [*some, finding.subject][:_SHOWN]
-        if not count:
+        findings = self.inventory.findings()
+        if not findings:
             return _well("rows", "catalogue, sealed fields and ledger agree")
         return _ill(
             "rows",
             "{count} rows of the catalogue are lost, changed or in no entry of the ledger: {some}",
             "keep this home as it is; set PLEURA_HOME to an empty folder, then: pleura backup restore",
-            count=count,
-            some=" ".join(some),
+            count=len(findings),
+            some=" ".join(finding.subject for finding in findings[:_SHOWN]),
         )
 
     def _objects(self, *, deep: bool) -> Check:
@@ -218,7 +218,7 @@ class Doctor:
         for sealed in every_image(self.records):
             count += 1
             try:
-                self.vault.check(sealed, whole=deep)
+                self.vault.check_object(sealed, sealed.object_name, whole=deep)
             except (NotFound, SealBroken, EnvironmentFault):
                 broken += 1
                 some = [*some, sealed.image.id][:_SHOWN]
@@ -254,8 +254,16 @@ class Doctor:
             count=len(orphans),
         )
 
-    def _sketches(self) -> Check:
-        pending = self.sketcher.pending()
+    def _damaged_sketches(self, *, whole: bool) -> list[str]:
+        """The images with a sketch that is lost or does not open."""
+        return [
+            sealed.image.id
+            for sealed in every_image(self.records)
+            if sealed.sketch_name and not self.vault.opens(sealed, sealed.sketch_name, whole=whole)
+        ]
+
+    def _sketches(self, *, deep: bool) -> Check:
+        pending = [*self.sketcher.pending(), *self._damaged_sketches(whole=deep)]
         if not pending:
             return _well("sketches", "every image can be found again")
         return _ill(
@@ -294,10 +302,24 @@ def _ledger(report: LedgerReport) -> Check:
     return _well("ledger", "{entries} entries verify", entries=report.entries)
 
 
+def _erased_and_there(catalogue: Catalogue) -> dict[str, int]:
+    """For each place the number of erased objects in it; a sketch that was replaced is not meant."""
+    found = {}
+    for place in catalogue.waiting_deletions():
+        names = catalogue.deletions(place)
+        found[place] = sum(_image_of(name, catalogue) is None for name in names)
+    return {place: count for place, count in found.items() if count}
+
+
 def _is_listed(name: str, catalogue: Catalogue) -> bool:
-    """Whether a row names that object; the name of an object begins with that of its image."""
+    """Whether a row names that object."""
+    sealed = _image_of(name, catalogue)
+    return sealed is not None and name in dict(objects_of(sealed))
+
+
+def _image_of(name: str, catalogue: Catalogue) -> SealedImage | None:
+    """The image of an object: the name of an object begins with that of its image."""
     try:
-        sealed = catalogue.image(name.partition("/")[0])
+        return catalogue.image(name.partition("/")[0])
     except NotFound:
-        return False
-    return name in dict(objects_of(sealed))
+        return None

@@ -13,12 +13,12 @@ from typing import Final, Literal
 
 from pleura.domain.errors import LedgerBroken, NotFound, SealBroken
 from pleura.domain.images import ImageFacts, SealedImage
-from pleura.domain.ports import Records
+from pleura.domain.ports import LedgerRows, Records, Unit
 from pleura.ledger.entries import Entry, decode
 from pleura.prevent.copies import Copies
 from pleura.prevent.keyring import Keyring
 from pleura.prevent.patients import identity_of, instance_index
-from pleura.prevent.vault import Vault, every_image
+from pleura.prevent.vault import Vault
 
 Difference = Literal["lost", "changed", "unrecorded"]
 """``lost``: in the ledger, not in the catalogue, and never erased. ``changed``: a row says what the ledger
@@ -74,22 +74,28 @@ class Inventory:
     copies: Copies
     keyring: Keyring
 
-    def findings(self) -> Iterator[Finding]:
-        """Everything that differs; it reads every row and every entry once."""
-        recorded, images, patients = self._recorded(), set[str](), set[str]()
-        for sealed in every_image(self.records):
+    def findings(self) -> list[Finding]:
+        """Everything that differs at one moment, whoever is at work; it reads every row and entry once."""
+        with self.records.read() as unit:
+            return list(self._findings(unit))
+
+    def _findings(self, unit: Unit) -> Iterator[Finding]:
+        recorded, images, patients = _recorded(unit.ledger), set[str](), set[str]()
+        for sealed in unit.catalogue.images():
             images.add(sealed.image.id)
             patients.add(sealed.image.patient)
-            difference = self._difference(sealed, recorded)
+            difference = self._difference(sealed, recorded, unit)
             if difference is not None:
                 yield Finding(sealed.image.id, difference)
-        yield from self._changed_patients(patients)
+        yield from self._changed_patients(patients, unit)
         for image in self._lost(recorded, images):
             yield Finding(image, "lost")
 
     def lost(self) -> list[str]:
         """Images that the ledger has, the catalogue has not, and no erasure took away by name."""
-        return self._lost(self._recorded(), {sealed.image.id for sealed in every_image(self.records)})
+        with self.records.read() as unit:
+            present = {sealed.image.id for sealed in unit.catalogue.images()}
+            return self._lost(_recorded(unit.ledger), present)
 
     def _lost(self, recorded: _Recorded, present: set[str]) -> list[str]:
         missing = [
@@ -98,14 +104,14 @@ class Inventory:
         # An image that went with its patient is not named by the entry; as many may be missing.
         return missing if len(missing) > recorded.erased_with_patients else []
 
-    def _difference(self, sealed: SealedImage, recorded: _Recorded) -> Difference | None:
+    def _difference(self, sealed: SealedImage, recorded: _Recorded, unit: Unit) -> Difference | None:
         image = sealed.image.id
         entry = recorded.images.get(image)
         if entry is None:
             return "unrecorded"
         try:
-            facts = self.vault.facts(image)
-            copies = {record.copy for record in self.copies.records_of(image)}
+            facts = self.vault.facts_of(sealed, unit.catalogue.patient(sealed.image.patient))
+            copies = {self.copies.proven(copy, unit).copy for copy in unit.catalogue.copies_of(image)}
         except (SealBroken, LedgerBroken, NotFound):
             return "changed"
         agrees = (
@@ -116,21 +122,19 @@ class Inventory:
         )
         return None if agrees else "changed"
 
-    def _changed_patients(self, patients: set[str]) -> Iterator[Finding]:
+    def _changed_patients(self, patients: set[str], unit: Unit) -> Iterator[Finding]:
         for name in sorted(patients):
             try:
-                with self.records.read() as unit:
-                    patient = unit.catalogue.patient(name)
-                identity_of(patient, self.keyring)
+                identity_of(unit.catalogue.patient(name), self.keyring)
             except (SealBroken, NotFound):
                 yield Finding(name, "changed")
 
-    def _recorded(self) -> _Recorded:
-        recorded = _Recorded()
-        with self.records.read() as unit:
-            for row in unit.ledger.rows():
-                recorded.add(decode(row.entry))
-        return recorded
+
+def _recorded(rows: LedgerRows) -> _Recorded:
+    recorded = _Recorded()
+    for row in rows.rows():
+        recorded.add(decode(row.entry))
+    return recorded
 
 
 def _as_recorded(sealed: SealedImage, entry: Entry) -> bool:
