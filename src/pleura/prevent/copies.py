@@ -69,7 +69,7 @@ class Copies:
         """One marked copy; raises NotFound, BadInput, Refused, and what keeps the ledger from being written.
 
         1. Everything that can fail on the original happens first.
-        2. The record becomes durable in catalogue and ledger.
+        2. The record becomes durable in catalogue and ledger, unless a restriction was answered meanwhile.
         3. Only then are the marked bytes made.
         """
         self._refuse_restricted(request.image)
@@ -136,6 +136,7 @@ class Copies:
         clear = msgspec.json.encode(_Document(salt=secrets.token_hex(32), record=record))
         with self.records.begin() as unit:
             image = unit.catalogue.image(record.image).image
+            refuse_restricted(image, unit.catalogue)
             patient = unit.catalogue.patient(image.patient)
             receipt = self.ledger.append(
                 unit.ledger,
