@@ -2,7 +2,7 @@
 
 The order is what makes a crash harmless:
 
-1. The file is opened once; the keyed digest of its bytes finds a duplicate.
+1. The file is opened once; the keyed digest of its bytes finds a duplicate, if what is stored opens.
 2. A disposable worker without keys decodes the file; what it refuses is recorded and goes no further.
 3. The original is sealed and durable under a name that nothing lists yet; the digest of what was sealed
    is the one of step 1, or the file is refused.
@@ -67,9 +67,9 @@ class Arrivals:
         content_index = keyed_digest_of(self.keyring.index_key, source)
         with self.records.begin() as unit:
             known = unit.catalogue.image_by_content(content_index)
-        if known is not None:
-            return _duplicate(known)
         try:
+            if known is not None:
+                return self._duplicate(known)
             received = self.worker.receive(source, about)
             return self._store(source, received, content_index, actor)
         except BadInput as refusal:
@@ -127,7 +127,7 @@ class Arrivals:
         with self.records.begin() as unit:
             known = unit.catalogue.image_by_content(content_index)
             if known is not None:
-                return _duplicate(known)
+                return self._duplicate(known)
             known = unit.catalogue.image_by_instance(instance_index(self.keyring, facts))
             if known is not None:
                 raise BadInput(
@@ -185,6 +185,17 @@ class Arrivals:
                 unit.ledger, "refusal", actor, reason=refusal.code, content=content_index.hex()
             )
 
+    def _duplicate(self, known: SealedImage) -> Arrival:
+        """The answer to a film that is stored already; raises BadInput where what is stored does not open.
 
-def _duplicate(known: SealedImage) -> Arrival:
-    return Arrival(status="duplicate", image=known.image.id, study=known.image.study)
+        Whoever hears "duplicate" may delete the film.
+        """
+        if self.vault.opens(known, known.object_name, whole=False):
+            return Arrival(status="duplicate", image=known.image.id, study=known.image.study)
+        raise BadInput(
+            "stored-image-damaged",
+            "the film is stored as {image}, but what is stored of it is missing or damaged",
+            "keep this file, it may be the only good one; pleura doctor names the command that brings the "
+            "image back from a backup",
+            image=known.image.id,
+        )

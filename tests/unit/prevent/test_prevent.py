@@ -82,6 +82,34 @@ def test_the_same_bytes_are_a_duplicate_and_change_nothing(
     assert len(house.objects.stored) == before
 
 
+@pytest.mark.parametrize("harm", ["lost", "damaged"])
+def test_a_film_whose_stored_image_does_not_open_is_no_duplicate(
+    house: FakeHouse, write: Callable[[int], Path], harm: str
+) -> None:
+    """Whoever hears "duplicate" may delete what is the only good copy."""
+    first = house.receive(write(1))
+    sealed = house.objects.stored.pop(f"{first}/original")
+    if harm == "damaged":
+        house.objects.stored[f"{first}/original"] = sealed[:-1]
+
+    again = house.arrivals.receive(write(1), actor="test")
+
+    assert again.refusal is not None
+    assert (again.status, again.refusal.code) == ("refused", "stored-image-damaged")
+    assert again.refusal.facts == {"image": first}
+    assert "keep this file" in again.refusal.next_step
+    assert house.kinds() == ["import", "refusal"]
+
+
+def test_a_film_whose_sketch_alone_is_lost_is_a_duplicate(
+    house: FakeHouse, write: Callable[[int], Path]
+) -> None:
+    first = house.receive(write(1))
+    del house.objects.stored[next(name for name in house.objects.stored if name.startswith(f"{first}/skt-"))]
+
+    assert house.arrivals.receive(write(1), actor="test").status == "duplicate"
+
+
 def test_a_refused_file_is_recorded_and_nothing_of_it_is_kept(house: FakeHouse, tmp_path: Path) -> None:
     path = tmp_path / "letter.dcm"
     path.write_text("Dear colleague,")
@@ -353,6 +381,27 @@ def test_a_copy_for_nobody_is_refused_and_not_recorded(
         house.copies.issue(request(stored, recipient=" "), actor="test")
 
     assert house.kinds() == ["import"]
+
+
+@pytest.mark.parametrize("form", ["png", "dicom"])
+def test_no_copy_leaves_once_a_restriction_is_answered(
+    house: FakeHouse, write: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch, form: CopyForm
+) -> None:
+    stored = house.receive(write(1))
+    method = {"png": "display", "dicom": "stored"}[form]
+    decode = getattr(house.worker, method)
+
+    def restricted_meanwhile(original: bytes) -> object:
+        house.rules.restrict(stored, actor="test")
+        return decode(original)
+
+    monkeypatch.setattr(house.worker, method, restricted_meanwhile)
+
+    with pytest.raises(Refused, match="restricted"):
+        house.copies.issue(request(stored, form=form), actor="test")
+
+    assert house.copies.names(stored) == []
+    assert house.kinds() == ["import", "restrict"]
 
 
 def test_every_sign_in_is_recorded_whichever_way_it_ends(house: FakeHouse) -> None:
