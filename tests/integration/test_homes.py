@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
+import os
 import subprocess
 import sys
 import textwrap
@@ -14,7 +17,8 @@ from tests.fakes.dicom_files import image, part10, ramp
 from tests.servers.postgres import fresh_database
 
 from pleura.adapters.machine import Machine
-from pleura.adapters.storage.home import BUILDING, Home, founding
+from pleura.adapters.storage.home import Home, founding
+from pleura.adapters.storage.moving import BUILDING
 from pleura.bootstrap import (
     Founding,
     found_house,
@@ -233,6 +237,51 @@ def test_a_recovery_reads_the_root_file_under_the_lock_too(
     recover_house(settings, fresh[1], "another long passphrase", actor="test")
 
 
+@pytest.mark.parametrize(
+    ("at", "code"),
+    [(1, "disk-failing"), (2, "disk-failing"), (3, "change-unsettled"), (4, "change-unsettled")],
+)
+def test_a_change_that_the_disk_does_not_promise_to_keep_is_said_to_be_made(
+    settings: Settings, at: int, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new file, its folder, the folder after the new one took its place, the zeros over the old one."""
+    plain, count = os.fsync, [0]
+
+    def failing(descriptor: int) -> None:
+        count[0] += 1
+        if count[0] == at:
+            raise OSError(errno.EIO, "broken")
+        plain(descriptor)
+
+    with (
+        open_house(settings, passphrase, alone=True) as house,
+        new_holder("another long passphrase", None) as (holder, kind),
+        monkeypatch.context() as patch,
+    ):
+        patch.setattr(os, "fsync", failing)
+        with pytest.raises(EnvironmentFault, match="EIO") as caught:
+            house.keys.hand_over(holder, kind, actor="test")
+
+    in_force = "another long passphrase" if code == "change-unsettled" else PASSPHRASE
+    assert caught.value.code == code
+    with open_house(settings, lambda: in_force) as house:
+        assert len(house.vault.images()) == 1
+
+
+def test_a_disk_that_knows_no_locks_says_so_and_nothing_stays_open(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unable(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "no locks")
+
+    before = len(names(Path("/proc/self/fd")))
+    monkeypatch.setattr(fcntl, "flock", unable)
+    with pytest.raises(EnvironmentFault, match="ENOLCK"):
+        listed(settings)
+
+    assert len(names(Path("/proc/self/fd"))) == before
+
+
 # A home where something is already
 
 
@@ -269,6 +318,125 @@ def test_a_home_that_could_not_be_made_leaves_the_folder_empty(tmp_path: Path) -
 
     assert names(settings.home) == []
     found_house(settings, FOUNDING)
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from pleura.bootstrap import Founding, found_house
+from pleura.settings import Settings
+
+plain, left = Path.rename, [int(sys.argv[2])]
+
+def rename(self, target):
+    if not left[0]:
+        os._exit(9)
+    left[0] -= 1
+    return plain(self, target)
+
+Path.rename = rename
+facts = Founding(passphrase="a long walk by the river", administrator="anna",
+                 password="twelve quiet herons wade")
+found_house(Settings(home=Path(sys.argv[1])), facts)
+"""
+
+
+def killed_on_its_way_up(home: Path, after: int) -> None:
+    home.mkdir()
+    done = subprocess.run([sys.executable, "-c", KILLED, str(home), str(after)], check=False)
+    assert done.returncode == (9 if after < 3 else 0)
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 3])
+def test_a_home_that_was_killed_on_its_way_up_is_brought_there_by_the_next_look(
+    tmp_path: Path, after: int
+) -> None:
+    settings = Settings(home=tmp_path / "volume")
+    killed_on_its_way_up(settings.home, after)
+    if not after:
+        found_house(settings, FOUNDING)
+
+    assert homes.is_founded(settings)
+    assert (receive(settings, 0), listed(settings)) == ("stored", 1)
+    if after:
+        with pytest.raises(EnvironmentFault) as caught:
+            found_house(settings, FOUNDING)
+        assert caught.value.code == "home-occupied"
+    Machine(Home(settings.home)).sweep()
+    assert names(settings.home) == ["instance", "lock", "objects", "pleura.db", "root.json"]
+
+
+def test_what_two_killed_homes_left_is_not_made_into_one(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "volume")
+    killed_on_its_way_up(settings.home, 1)
+    (building,) = settings.home.glob(f"{BUILDING}*")
+    (building / "objects").mkdir()
+
+    with pytest.raises(EnvironmentFault) as caught:
+        listed(settings)
+
+    assert caught.value.code == "home-unfinished"
+    assert not (settings.home / "root.json").exists()
+
+
+def test_a_home_that_is_moving_up_is_left_to_whoever_moves_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, told = Settings(home=tmp_path / "volume"), list[str]()
+    settings.home.mkdir()
+    plain = Path.rename
+
+    def watched(self: Path, target: Path) -> Path:
+        if (settings.home / "objects").exists():
+            with pytest.raises(Refused) as caught:
+                listed(settings)
+            told.append(caught.value.code)
+        return plain(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", watched)
+        found_house(settings, FOUNDING)
+
+    assert told == ["home-busy"] * 2
+    assert listed(settings) == 0
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_disk_that_fails_while_a_home_moves_up_leaves_the_folder_empty(
+    tmp_path: Path, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, count = Settings(home=tmp_path / "volume"), [0]
+    settings.home.mkdir()
+    plain = Path.rename
+
+    def failing(self: Path, target: Path) -> Path:
+        count[0] += 1
+        if count[0] == at:
+            raise OSError(errno.EIO, "broken")
+        return plain(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", failing)
+        with pytest.raises(EnvironmentFault, match="EIO"):
+            found_house(settings, FOUNDING)
+
+    assert names(settings.home) == []
+    found_house(settings, FOUNDING)
+
+
+def test_a_home_made_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "volume")
+    settings.home.mkdir()
+
+    def slowly() -> None:
+        with founding(settings.home):
+            found_house(settings, FOUNDING)
+            receive(settings, 0)
+
+    with pytest.raises(EnvironmentFault) as caught:
+        slowly()
+
+    assert (caught.value.code, listed(settings)) == ("home-occupied", 1)
 
 
 MOUNTED = """

@@ -12,7 +12,8 @@ from typing import Final
 
 from pleura.adapters.fonts import find_font
 from pleura.adapters.storage.durable import disk_faults
-from pleura.adapters.storage.home import BUILDING, Home
+from pleura.adapters.storage.home import Home
+from pleura.adapters.storage.moving import BUILDING
 from pleura.adapters.storage.objects import FolderObjects
 
 _BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")

@@ -79,7 +79,7 @@ def test_a_sheet_stays_exactly_when_the_home_opens_with_it(person: Person, fault
 
     done = types_at_a_fault(person, fault, "key", "sheet", "-o", "new.pdf")
 
-    assert (done.returncode, "[home-read-only]" in done.stderr) == (4, True)
+    assert (done.returncode, "[disk-failing]" in done.stderr) == (4, True)
     assert (person.folder / "new.pdf").exists() == kept
     assert opens_with_the_old_code(person) != kept
 

@@ -72,20 +72,34 @@ def replace_file(path: Path, content: bytes) -> None:
     """Put *content* in place of the file *path*: after a crash it is the old one or the new one, whole.
 
     The bytes of the old file are overwritten with zeros once the new one is durable. A file system
-    that copies on write, or a flash disk, may keep them all the same.
+    that copies on write, or a flash disk, may keep them all the same. Raises OSError where the old file
+    is still there, and EnvironmentFault where the new one is and the disk does not promise to keep it.
     """
     unfinished = path.with_name(f".{secrets.token_hex(8)}")
-    with path.open("r+b") as old:
+    with path.open("r+b", buffering=0) as old:  # a buffer would try once more when it is closed
         try:
             write_new(unfinished, content)
             unfinished.replace(path)
-            sync_folder(path.parent)
         finally:
             with contextlib.suppress(FileNotFoundError):
                 unfinished.unlink()
-        old.write(bytes(os.fstat(old.fileno()).st_size))
-        old.flush()
-        os.fsync(old.fileno())
+        try:
+            sync_folder(path.parent)
+            old.write(bytes(os.fstat(old.fileno()).st_size))
+            os.fsync(old.fileno())
+        except OSError as error:
+            raise _unsettled(error, path) from error
+
+
+def _unsettled(error: OSError, path: Path) -> EnvironmentFault:
+    return EnvironmentFault(
+        "change-unsettled",
+        "the change is made, but the disk reports a fault ({cause}): after a power cut {file} may be the one "
+        "before, and its bytes may still be on the disk",
+        "check the disk and the system log, keep the passphrase and sheet from before, and run it again",
+        cause=cause(error),
+        file=str(path),
+    )
 
 
 @contextlib.contextmanager

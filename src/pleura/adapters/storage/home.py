@@ -21,13 +21,18 @@ from pleura.adapters.storage.durable import (
     sync_folder,
     write_new,
 )
+from pleura.adapters.storage.moving import (
+    BUILDING,
+    DATABASES,
+    OBJECTS,
+    RESTORED,
+    ROOT_FILE,
+    cut_move,
+    move_up,
+)
 from pleura.domain.errors import EnvironmentFault, Refused
 
-BUILDING: Final = ".founding-"
-"""What the folder of a home under construction begins with, inside the folder that becomes the home."""
-_RESTORED: Final = "restoring"
-"""Which home is being restored: a keyed digest, until it is whole."""
-_REST: Final = ("pleura.db", "database.url", "objects")
+_REST: Final = (*DATABASES, OBJECTS)
 """What is left of a home whose root file is lost."""
 
 
@@ -40,7 +45,7 @@ class Home:
     @property
     def root_file(self) -> Path:
         """The root keys, wrapped."""
-        return self.path / "root.json"
+        return self.path / ROOT_FILE
 
     @property
     def database_url(self) -> str:
@@ -70,7 +75,7 @@ class Home:
     @property
     def objects(self) -> Path:
         """Sealed originals and sketches."""
-        return self.path / "objects"
+        return self.path / OBJECTS
 
     @property
     def scratch(self) -> Path:
@@ -79,12 +84,13 @@ class Home:
 
     def is_founded(self) -> bool:
         """Whether ``pleura init`` or a restore has finished here."""
-        return self.root_file.is_file() and not (self.path / _RESTORED).exists()
+        return self.root_file.is_file() and not (self.path / RESTORED).exists()
 
     def require_founded(self) -> None:
         """Return where there is a home; raises EnvironmentFault."""
         if not self.is_founded():
             self.refuse_rootless()
+        if not self.is_founded():
             raise EnvironmentFault(
                 "no-home",
                 "there is no pleura home at {home}",
@@ -93,9 +99,13 @@ class Home:
             )
 
     def refuse_rootless(self) -> None:
-        """Raise EnvironmentFault where the rest of a home is, without a root file that is its own."""
+        """Raise EnvironmentFault where the rest of a home is, without a root file that is its own.
+
+        A whole home that was killed on its last way, into this folder, is brought there first.
+        """
         with disk_faults(self.path):
-            cut = (self.path / _RESTORED).exists() or any(self.path.glob(f"{BUILDING}*/root.json"))
+            self._finish_move()
+            cut = (self.path / RESTORED).exists() or any(self.path.glob(f"{BUILDING}*/{ROOT_FILE}"))
             rest = any((self.path / name).exists() for name in _REST)
         if not rest or self.is_founded():
             return
@@ -115,6 +125,13 @@ class Home:
             home=str(self.path),
             other=f"{self.path}-restored",
         )
+
+    def _finish_move(self) -> None:
+        building = cut_move(self.path)
+        if building is not None:
+            with Home(building)._locked(alone=True):
+                move_up(building, self.path)
+            shutil.rmtree(building, ignore_errors=True)
 
     def read(self) -> bytes:
         """The bytes of the root file; raises EnvironmentFault where there is none."""
@@ -243,21 +260,23 @@ class Home:
     @contextlib.contextmanager
     def _held(self, path: Path, *, alone: bool) -> Iterator[bool]:
         """Whether the lock on the file at *path* was free; if so, it is ours until the block ends."""
-        try:
+        with disk_faults(self.path):
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise disk_fault(error, self.path) from error
         try:
-            # A lock belongs to this one opening of the file, so that threads keep each other out as well.
-            fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            yield False
-            return
-        try:
-            yield True
+            with disk_faults(self.path):
+                got = _is_got(descriptor, alone=alone)
+            yield got
         finally:
             os.close(descriptor)
+
+
+def _is_got(descriptor: int, *, alone: bool) -> bool:
+    """Whether the lock was free; it belongs to this one opening, so that threads keep each other out too."""
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -278,9 +297,10 @@ def founding(path: Path) -> Iterator[Home]:
         home = Home(building)
         with disk_faults(path):
             home.objects.mkdir(mode=0o700)
-        yield home
-        with disk_faults(path):
-            _take_place(home, path, inside=inside)
+        with home._locked(alone=True):
+            yield home
+            with disk_faults(path):
+                _take_place(home, path, inside=inside)
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
@@ -289,22 +309,11 @@ def _take_place(home: Home, path: Path, *, inside: bool) -> None:
     """Let the finished *home* be the one at *path*, durably."""
     sync_folder(home.path)
     if inside:
-        _move_up(home, path)
+        refuse_occupied(path)  # by another home that was made there meanwhile
+        move_up(home.path, path)
     else:
         home.path.rename(path)
         sync_folder(path.parent)
-
-
-def _move_up(home: Home, path: Path) -> None:
-    """Move everything in *home* into the folder *path*, the root file last."""
-    # The owner of a mount point may be somebody else; then doctor says that others can read the home.
-    with contextlib.suppress(PermissionError):
-        path.chmod(0o700)
-    for part in sorted(home.path.iterdir(), key=lambda part: part == home.root_file):
-        if part == home.root_file:
-            sync_folder(path)
-        part.rename(path / part.name)
-    sync_folder(path)
 
 
 @contextlib.contextmanager
@@ -322,22 +331,31 @@ def restoring(path: Path) -> Iterator[Home]:
         building.mkdir(mode=0o700, exist_ok=True)
         home.objects.mkdir(mode=0o700, exist_ok=True)
     with home._locked(alone=True):
-        for left in building.iterdir():
-            if left.is_file() and left.name not in {"lock", _RESTORED}:
-                left.unlink()
+        with disk_faults(path):
+            for left in building.iterdir():
+                if left.is_file() and left.name not in {"lock", RESTORED}:
+                    left.unlink()
         try:
             yield home
             with disk_faults(path):
-                (building / _RESTORED).unlink(missing_ok=True)
+                if not inside:
+                    (building / RESTORED).unlink(missing_ok=True)
                 _take_place(home, path, inside=inside)
         finally:
-            if building.is_dir() and not any(home.objects.iterdir()):
+            if not _holds_anything(home):
                 shutil.rmtree(building, ignore_errors=True)
+
+
+def _holds_anything(home: Home) -> bool:
+    """Whether there is something in *home* that the next restore to its place can use."""
+    with contextlib.suppress(OSError):
+        return home.root_file.exists() or (home.objects.is_dir() and any(home.objects.iterdir()))
+    return True
 
 
 def begin_again_unless(home: Home, mark: str) -> None:
     """Let *home*, which is being restored, be that of *mark*; objects from another restore are removed."""
-    note = home.path / _RESTORED
+    note = home.path / RESTORED
     try:
         if not note.is_file() or note.read_text(encoding="ascii") != mark:
             note.unlink(missing_ok=True)
