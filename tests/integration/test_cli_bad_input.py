@@ -18,6 +18,7 @@ from PIL import Image as Picture
 from tests.fakes.dicom_files import image, part10, ramp, rle_bomb
 from tests.fakes.films import film
 from tests.fakes.person import Person, person_at
+from tests.fakes.vault_life import types_at_a_fault
 
 from pleura.adapters.database.records import Database
 
@@ -70,6 +71,70 @@ def test_a_zip_bomb_is_refused_in_reasonable_time(person: Person) -> None:
     assert done.returncode == 1
     assert "unpacks to far more than its size allows" in done.stderr + done.stdout
     assert time.monotonic() - started < 60
+
+
+UNREADABLE = """
+import errno, io, os
+from pathlib import Path
+
+plain_open, plain_path_open, plain_scandir = os.open, Path.open, os.scandir
+
+def barred(path):
+    if os.fspath(path).endswith("locked.dcm"):
+        raise PermissionError(errno.EACCES, "not yours", os.fspath(path))
+
+def opening(path, *words, **more):
+    barred(path)
+    return plain_open(path, *words, **more)
+
+def path_opening(self, *words, **more):
+    barred(self)
+    return plain_path_open(self, *words, **more)
+
+def scanning(path):
+    if os.fspath(path).endswith("closed"):
+        raise PermissionError(errno.EACCES, "not yours", os.fspath(path))
+    return plain_scandir(path)
+
+class Scratched(io.FileIO):
+    def readinto(self, buffer):
+        if os.readlink(f"/proc/self/fd/{self.fileno()}").endswith("scratched.png"):
+            raise OSError(errno.EIO, "a scratch")
+        return super().readinto(buffer)
+
+os.open, Path.open, os.scandir, io.FileIO = opening, path_opening, scanning, Scratched
+"""
+
+
+def test_what_cannot_be_read_is_refused_by_name_and_the_other_films_are_stored(person: Person) -> None:
+    disc = person.folder / "disc"
+    (disc / "closed").mkdir(parents=True)
+    for number, name in enumerate(("a.png", "scratched.png", "z.png")):
+        write_film(disc / name, 650 + number)
+    (disc / "locked.dcm").write_bytes(part10(image(ramp(), 12)))
+
+    done = types_at_a_fault(person, UNREADABLE, "import", "disc", "--json")
+
+    answers = {Path(row["path"]).name: row for row in map(json.loads, done.stdout.splitlines())}
+    assert {name: row["status"] for name, row in answers.items()} == {
+        "a.png": "stored",
+        "closed": "refused",
+        "locked.dcm": "refused",
+        "scratched.png": "refused",
+        "z.png": "stored",
+    }
+    assert {row["reason"] for row in answers.values()} == {None, "file-unreadable"}
+
+
+def test_a_file_that_the_system_does_not_let_anybody_read_is_refused(person: Person) -> None:
+    """The speed of a network card that has none."""
+    file = Path("/sys/class/net/lo/speed")
+    if not file.exists():
+        pytest.skip("this machine has no such file")
+
+    (answer,) = person.lines("import", str(file))
+
+    assert (answer["status"], answer["reason"]) == ("refused", "file-unreadable")
 
 
 def test_films_in_a_zip_are_imported(person: Person) -> None:

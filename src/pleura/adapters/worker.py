@@ -7,6 +7,7 @@ and checked here, and never unpickled: the process that wrote them may belong to
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import re
@@ -22,7 +23,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 import msgspec
 
@@ -41,6 +42,9 @@ from pleura.domain.errors import BadInput, EnvironmentFault
 from pleura.domain.images import UNDESCRIBED, Description
 from pleura.domain.rasters import Raster, Received, StoredPixels
 from pleura.imaging.dicom.refusals import REFUSALS, refuse
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _START_SECONDS: Final = 60.0
 _GRACE_SECONDS: Final = 5.0
@@ -93,8 +97,11 @@ class DisposableWorker:
 
     @contextmanager
     def opened(self, path: Path) -> Iterator[BinaryIO]:
-        """The regular file at *path*, unbuffered, for the processes share its position; raises BadInput."""
-        with _file(path) as descriptor, os.fdopen(descriptor, "rb", buffering=0, closefd=False) as stream:
+        """The regular file at *path*, unbuffered, for the processes share its position; raises BadInput.
+
+        So does reading it: a disk may give up in the middle.
+        """
+        with _file(path) as descriptor, _Film(descriptor, closefd=False) as stream:
             yield cast("BinaryIO", stream)
 
     def receive(self, source: BinaryIO, about: Description = UNDESCRIBED) -> Received:
@@ -191,6 +198,17 @@ class DisposableWorker:
                 self._zygote = None
             self._zygote = self._zygote or _Zygote()
             return self._zygote
+
+
+class _Film(io.FileIO):
+    """An opened file; raises BadInput where it cannot be read on."""
+
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
+        """The number of bytes read, 0 at the end."""
+        try:
+            return super().readinto(buffer)
+        except OSError:
+            raise refuse("file-unreadable") from None
 
 
 class _Zygote:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,26 +14,48 @@ def films_below(paths: Sequence[Path], house: House, scratch: Path) -> list[Path
     """Every file to import below *paths*: folders are walked, zip archives unpacked below *scratch*.
 
     A DICOMDIR only lists files that lie beside it, so the folder is walked and the list is not
-    needed. Raises BadInput for a path that is not there.
+    needed. What cannot be read is among them, so that it is refused by name. Raises BadInput for a path
+    that is not there.
     """
     found: list[Path] = []
     for path in paths:
-        if not path.exists():
+        if not os.path.exists(path):  # noqa: PTH110  that of a Path raises what the disk says
             raise BadInput(
                 "no-such-file", "there is no file or folder {path}", "check the path", path=str(path)
             )
-        files = sorted(part for part in path.rglob("*") if part.is_file()) if path.is_dir() else [path]
-        for file in files:
+        for file in _files_below(path) if path.is_dir() else [path]:
             found.extend(unpacked(file, house, scratch / str(len(found))))
     return found
 
 
+def _files_below(folder: Path) -> list[Path]:
+    """Every regular file in *folder* and below, and whatever cannot be looked into."""
+    found: list[Path] = []
+    for place, _, names in os.walk(folder, onerror=lambda error: found.append(Path(error.filename))):
+        found.extend(path for path in (Path(place, name) for name in names) if _may_be_file(path))
+    return sorted(found)
+
+
+def _may_be_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return True
+
+
 def unpacked(file: Path, house: House, scratch: Path) -> Sequence[Path]:
-    """The files that *file* stands for: itself, or those of a zip archive, unpacked into *scratch*."""
+    """The files that *file* stands for: itself, or those of a zip archive, unpacked into *scratch*.
+
+    One that cannot be read stands for itself, and is refused when it is received.
+    """
     if file.name == "DICOMDIR" or file.name.startswith("."):
         return ()
-    with file.open("rb") as stream:
-        if stream.read(4) != b"PK\x03\x04":
-            return (file,)
+    try:
+        with file.open("rb") as stream:
+            beginning = stream.read(4)
+    except OSError:
+        return (file,)
+    if beginning != b"PK\x03\x04":
+        return (file,)
     scratch.mkdir(parents=True)
     return house.worker.unpack(file, scratch)

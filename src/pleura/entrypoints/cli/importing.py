@@ -70,11 +70,11 @@ def _receive_all(
     house: House, files: Sequence[Path], about: Description, say: Texts
 ) -> Iterator[tuple[Path, Arrival]]:
     who = actor()
-    with bytes_moved(say("importing"), sum(file.stat().st_size for file in files)) as advance:
+    with bytes_moved(say("importing"), sum(map(_size, files))) as advance:
 
         def receive(file: Path) -> Arrival:
             arrival = house.arrivals.receive(file, actor=who, about=about)
-            advance(file.stat().st_size)
+            advance(_size(file))
             return arrival
 
         pool = ThreadPoolExecutor(THREADS)
@@ -83,6 +83,13 @@ def _receive_all(
         finally:
             # On Ctrl-C the files under way are finished, the others are left for the next run.
             pool.shutdown(cancel_futures=True)
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:  # it is refused, or was read to its end before it went
+        return 0
 
 
 def _report(path: Path, arrival: Arrival, say: Texts, *, as_json: bool) -> None:
