@@ -565,7 +565,7 @@ def test_one_changed_byte_shows_in_the_census(records: Database, tmp_path: Path)
     assert {name for name in after if after[name] != before[name]} == {"patient_keys"}
 
 
-@pytest.mark.parametrize("damage", ["cut", "cut-frame", "other", "grown", "doubled"])
+@pytest.mark.parametrize("damage", ["cut", "cut-frame", "other", "grown", "doubled", "twice", "followed"])
 def test_a_damaged_dump_fills_nothing(records: Database, tmp_path: Path, damage: str) -> None:
     fill(records)
     pieces = list(records.dump())
@@ -576,6 +576,8 @@ def test_a_damaged_dump_fills_nothing(records: Database, tmp_path: Path, damage:
         "other": [b"\x00\x00\x00\x01\xc0"],
         "grown": [*pieces[:2], *pieces[1:]],
         "doubled": [b"\xff\xff\xff\xff", *pieces],
+        "twice": [*pieces, *pieces[1:]],
+        "followed": [*pieces, b"\0"],
     }[damage]
 
     with pytest.raises((BadInput, sqlalchemy.exc.IntegrityError)):

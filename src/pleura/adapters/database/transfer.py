@@ -87,7 +87,8 @@ def frames(pieces: Iterable[bytes | memoryview]) -> Iterator[Header | _Rows | _E
 def load(connection: Connection, following: Iterator[Header | _Rows | _End]) -> None:
     """Insert the rows after the header into empty tables of the same revision; raises BadInput.
 
-    The end frame is checked: a stream that stops early fills nothing, because the caller rolls back.
+    The end frame is checked, and nothing may follow it: a stream that stops early or goes on fills nothing,
+    because the caller rolls back.
     """
     counts: Counter[str] = Counter()
     for each in following:
@@ -96,7 +97,7 @@ def load(connection: Connection, following: Iterator[Header | _Rows | _End]) -> 
                 counts[each.table] += len(each.rows)
                 _insert(connection, each)
             case _End():
-                if each.counts != dict(counts):
+                if each.counts != dict(counts) or next(following, None) is not None:
                     raise malformed()
                 return
             case _:
