@@ -566,6 +566,68 @@ def test_a_restored_home_takes_its_depot_over_and_the_first_one_is_refused_then(
         house.depots.sync("nas", actor="test")
 
 
+def adopted_from_a_home_that_rotated(house: FakeHouse, nas: FakeObjects) -> tuple[FakeHouse, str]:
+    """A copy from before the first home rotated and filled the depot once more; it has adopted it."""
+    house.depots.sync("nas", actor="test")
+    copy = drill(house)
+    copy.objects.stored = dict(house.objects.stored)
+    house.keys.rotate(actor="test", keep=house.keep)
+    lost = house.depots.sync("nas", actor="test").snapshot
+    copy.depots.adopt("nas", actor="test")
+    return copy, lost
+
+
+def test_a_newer_backup_of_the_home_before_stays_while_nothing_is_erased(
+    house: FakeHouse, nas: FakeObjects
+) -> None:
+    copy, lost = adopted_from_a_home_that_rotated(house, nas)
+
+    first = copy.depots.sync("nas", actor="test").snapshot
+    copy.keys.rotate(actor="test", keep=copy.keep)
+    second = copy.depots.sync("nas", actor="test").snapshot
+
+    assert first != second
+    assert [head.snapshot for head in heads_of(nas)] == [lost, second]
+    assert list(open_newest(nas, house.codes[-1], lost)[2])
+
+
+@pytest.mark.parametrize("reached", [True, False])
+def test_an_erasure_takes_the_backup_of_another_root_of_the_same_epoch_along(
+    house: FakeHouse,
+    nas: FakeObjects,
+    reached: bool,  # noqa: FBT001
+) -> None:
+    """The sheet of the home before would open what was erased, though the numbers of both epochs are one."""
+    copy, lost = adopted_from_a_home_that_rotated(house, nas)
+    copy.depots.sync("nas", actor="test")
+    store = copy.places[PLACE] if reached else copy.places.pop(PLACE)
+
+    copy.erasure.erase(copy.vault.images()[0].id, actor="test", keep=copy.keep)
+    copy.places[PLACE] = store
+    done = copy.depots.sync("nas", actor="test")
+
+    assert [(head.snapshot, head.epoch) for head in heads_of(nas)] == [(done.snapshot, 2)]
+    with pytest.raises(NotFound):
+        open_newest(nas, house.codes[-1], lost)
+
+
+def test_an_erasure_before_the_depot_was_adopted_takes_that_backup_along_too(
+    house: FakeHouse, nas: FakeObjects
+) -> None:
+    house.depots.sync("nas", actor="test")
+    copy = drill(house)
+    copy.objects.stored = dict(house.objects.stored)
+    house.keys.rotate(actor="test", keep=house.keep)
+    house.depots.sync("nas", actor="test")
+    erased = copy.erasure.erase(copy.vault.images()[0].id, actor="test", keep=copy.keep)
+
+    copy.depots.adopt("nas", actor="test")
+    done = copy.depots.sync("nas", actor="test")
+
+    assert erased.depots == {"nas": "depot-of-a-copy"}
+    assert [head.snapshot for head in heads_of(nas)] == [done.snapshot]
+
+
 def test_a_place_with_backups_and_no_mark_belongs_to_nobody_until_its_own_home_takes_it(
     house: FakeHouse, nas: FakeObjects
 ) -> None:

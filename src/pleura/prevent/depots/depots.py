@@ -37,6 +37,7 @@ from pleura.prevent.depots.register import Register
 from pleura.prevent.depots.snapshot import (
     Head,
     heads_of,
+    is_erased_in,
     newest_head,
     prune,
     publish,
@@ -102,7 +103,7 @@ class Depots(Register):
                 lacking=sorted(sending.lacking),
             )
             publish(store, head)
-            prune(store, head, self.clock.now())
+            prune(store, head, self.clock.now(), self.keyring.root, lambda: self._is_erased_in(name))
             self._record_sync(name, done, actor, healed=None if sending.left_damaged else before)
         self._erase(name, actor)
         return done
@@ -215,6 +216,10 @@ class Depots(Register):
             self.ledger,
             actor=actor,
         )
+
+    def _is_erased_in(self, name: str) -> bool:
+        with self.records.read() as unit:
+            return is_erased_in(name, unit)
 
     def bucket_facts(self, name: str) -> BucketFacts:
         """What the store behind a depot says about its bucket; all None where it cannot be asked."""

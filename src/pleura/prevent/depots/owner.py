@@ -9,11 +9,11 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from pleura.crypto.keys import derive, keyed_digest, unwrap
-from pleura.domain.errors import BadInput, EnvironmentFault, NotFound, Refused, SealBroken
+from pleura.crypto.keys import derive, keyed_digest
+from pleura.domain.errors import BadInput, EnvironmentFault, NotFound, Refused
 from pleura.domain.ports import ObjectStore
 from pleura.prevent.depots.boxes import BOXES, UNREADABLE
-from pleura.prevent.depots.snapshot import HEADS, SNAPSHOTS, Head, heads_of
+from pleura.prevent.depots.snapshot import HEADS, SNAPSHOTS, Head, heads_of, opens
 from pleura.prevent.keyring import Keyring
 
 OWNER: Final = "owner"
@@ -105,14 +105,7 @@ class Owner:
         store.put(OWNER, [msgspec.json.encode(mark)])
 
     def _opens(self, head: Head) -> bool:
-        root = self.keyring.root
-        if head.epoch not in root.epochs:
-            return False
-        try:
-            unwrap(root.key(head.epoch), head.key)
-        except SealBroken:
-            return False
-        return True
+        return opens(head, self.keyring.root)
 
     @property
     def _home(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Final, Literal
@@ -14,8 +14,10 @@ import msgspec
 from pleura.crypto.container import open_stream, seal
 from pleura.crypto.engines import Algorithm
 from pleura.crypto.keys import new_key, unwrap, wrap
-from pleura.domain.errors import NotFound, PleuraError
-from pleura.domain.ports import ObjectStore
+from pleura.crypto.roots.root import Root
+from pleura.domain.errors import NotFound, PleuraError, SealBroken
+from pleura.domain.ports import ObjectStore, Unit
+from pleura.ledger.entries import decode
 from pleura.prevent.depots.boxes import UNREADABLE
 
 HEADS: Final = "heads/"
@@ -91,6 +93,28 @@ def with_key(head: Head, root_key: bytes) -> tuple[Head, bytes]:
     return msgspec.structs.replace(head, key=wrap(root_key, key)), key
 
 
+def opens(head: Head, root: Root) -> bool:
+    """Whether *root* opens the snapshot of *head*."""
+    if head.epoch not in root.epochs:
+        return False
+    try:
+        unwrap(root.key(head.epoch), head.key)
+    except SealBroken:
+        return False
+    return True
+
+
+def is_erased_in(depot: str, unit: Unit) -> bool:
+    """Whether anything in *depot* had to go, or has to, since this home took it over, or ever filled it."""
+    erased = False
+    for row in unit.ledger.rows():
+        entry = decode(row.entry)
+        if entry.facts.get("depot") == depot:
+            is_adoption = entry.facts.get("form") == "adopted"
+            erased = not is_adoption and (erased or entry.kind == "depot-erase")
+    return erased or bool(unit.catalogue.deletions(depot))
+
+
 def survey(store: ObjectStore) -> Heads:
     """All heads in *store*; one that cannot be read hides none of the others."""
     heads, unreadable = list[Head](), list[str]()
@@ -120,22 +144,27 @@ def newest_head(store: ObjectStore, snapshot: str = "") -> Head:
     return found[-1]
 
 
-def prune(store: ObjectStore, newest: Head, now: datetime) -> None:
+def prune(store: ObjectStore, newest: Head, now: datetime, root: Root, is_erased: Callable[[], bool]) -> None:
     """Remove snapshots that no root opens any more and those beyond the number kept; *newest* stays.
 
+    A copy of this home may have rotated to a root of its own, of the same epoch or a later one. What it left
+    stays, for it may be newer; but not once *is_erased* says that something in it had to go.
     A snapshot without a head may be one that is being made: it goes when it is older than a day. One whose
     head cannot be read stays: a person has to look at it.
     """
     found = survey(store)
     living = [head for head in found.heads if head.epoch >= newest.epoch and head != newest]
+    ours = [head for head in living if opens(head, root)]
+    if ours != living and is_erased():
+        living = ours
     kept = {head.snapshot for head in (*living[-(SNAPSHOTS_KEPT - 1) :], newest)}
     headed = {head.snapshot for head in found.heads}
     damaged = {name.removeprefix(HEADS) for name in found.unreadable}
     for name in [*store.names(HEADS), *store.names(SNAPSHOTS)]:
-        ours = _OURS.fullmatch(name)
-        if ours is None or ours[2] in kept | damaged:
+        named = _OURS.fullmatch(name)
+        if named is None or named[2] in kept | damaged:
             continue
-        if ours[2] in headed or store.stored_at(name) < now - OLDEST_REST:
+        if named[2] in headed or store.stored_at(name) < now - OLDEST_REST:
             store.delete(name)
 
 
