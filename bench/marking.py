@@ -18,7 +18,8 @@ import numpy as np
 
 from pleura.imaging.dicom.windows import display, stored
 from pleura.imaging.mark.embed import embed, embed_stored
-from pleura.imaging.mark.layout import STREAM_BYTES
+from pleura.imaging.mark.layout import PLAN_BYTES, STREAM_BYTES, Mark
+from pleura.imaging.mark.polar import PAYLOAD_BYTES
 from pleura.imaging.rasters import encode_jpeg, encode_png, to_array, to_raster
 from pleura.imaging.simulate.phantom import make_instance
 
@@ -48,14 +49,15 @@ def main() -> None:
         acquired=datetime(2026, 1, 1, tzinfo=UTC),
         size=(2000, 2000),
     )
-    stream = np.random.default_rng(1).bytes(STREAM_BYTES)
+    dice = np.random.default_rng(1)
+    mark = Mark(own=dice.bytes(STREAM_BYTES), plan=dice.bytes(PLAN_BYTES), payload=dice.bytes(PAYLOAD_BYTES))
     picture = to_array(display(film))
     values = stored(film)
-    marked = to_raster(embed(picture, stream))
+    marked = to_raster(embed(picture, mark))
     steps = {
         "render (DICOM to 8 bits)": median_seconds(lambda: display(film)),
-        "mark, 8 bits": median_seconds(lambda: embed(picture, stream)),
-        "mark, 12-bit stored values": median_seconds(lambda: embed_stored(values, stream)),
+        "mark, 8 bits": median_seconds(lambda: embed(picture, mark)),
+        "mark, 12-bit stored values": median_seconds(lambda: embed_stored(values, mark)),
         "encode PNG (not counted)": median_seconds(lambda: encode_png(marked)),
         "encode JPEG 95 (not counted)": median_seconds(lambda: encode_jpeg(marked, 95)),
     }

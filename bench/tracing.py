@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 
 from pleura.domain.tracing import ACCUSATION_LIMIT, false_match_probability
 from pleura.imaging.mark.embed import embed, psnr
-from pleura.imaging.mark.layout import STREAM_BYTES
-from pleura.imaging.mark.read import residual, score
+from pleura.imaging.mark.layout import PLAN_BYTES, STREAM_BYTES, Mark, plan
+from pleura.imaging.mark.polar import PAYLOAD_BYTES
+from pleura.imaging.mark.read import payloads, residual, score
 from pleura.imaging.match.features import Features
 from pleura.imaging.match.rank import rank
 from pleura.imaging.match.sketch import Sketch, make_sketch
@@ -56,6 +57,7 @@ class Row:
     matched: int = 0
     unknown: int = 0
     wrong: int = 0
+    payloads: int = 0
     scores: list[float] = field(default_factory=list)
     innocent: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
@@ -68,9 +70,14 @@ def films(folder: Path | None, most: int) -> list[NDArray[np.uint8]]:
     return [np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), dtype=np.uint8) for path in paths]
 
 
-def streams(film: int) -> list[bytes]:
+def marks(film: int) -> list[Mark]:
+    """The marks of all copies of a film."""
     dice = np.random.default_rng(1000 + film)
-    return [dice.bytes(STREAM_BYTES) for _ in range(COPIES)]
+    shared = dice.bytes(PLAN_BYTES)
+    return [
+        Mark(own=dice.bytes(STREAM_BYTES), plan=shared, payload=dice.bytes(PAYLOAD_BYTES))
+        for _ in range(COPIES)
+    ]
 
 
 @dataclass(frozen=True)
@@ -94,7 +101,9 @@ def trace(suspect: NDArray[np.uint8], film: int, shelf: Shelf, row: Row) -> None
     comparisons = 0
     for match in overlays(to_raster(suspect), shelf, shelf):  # type: ignore[arg-type]
         rest = residual(match.alignment, match.work.grey, (match.work.rows, match.work.columns))
-        scores = [score(rest, stream) for stream in streams(int(match.image))]
+        made = marks(int(match.image))
+        shared = plan(made[0].plan, rest.shape)
+        scores = [score(rest, mark.own, shared) for mark in made]
         comparisons += COPIES
         best = int(np.argmax(scores))
         dice = np.random.default_rng(film)
@@ -102,11 +111,12 @@ def trace(suspect: NDArray[np.uint8], film: int, shelf: Shelf, row: Row) -> None
         if not named and not match.alignment.holds:
             continue
         row.seconds.append(time.process_time() - started)
-        row.innocent += [score(rest, dice.bytes(STREAM_BYTES)) for _ in range(INNOCENTS)]
+        row.innocent += [score(rest, dice.bytes(STREAM_BYTES), shared) for _ in range(INNOCENTS)]
         if not named:
             row.matched += 1
         elif (int(match.image), best) == (film, 1):
             row.right += 1
+            row.payloads += made[best].payload in payloads(rest, shared)
             row.scores.append(scores[best])
         else:
             row.wrong += 1
@@ -123,9 +133,7 @@ def table(
         row = Row()
         for film, picture in enumerate(pictures):
             dice = np.random.default_rng(film)
-            copy = (
-                picture if attack == "unmarked" else ATTACKS[attack](embed(picture, streams(film)[1]), dice)
-            )
+            copy = picture if attack == "unmarked" else ATTACKS[attack](embed(picture, marks(film)[1]), dice)
             trace(copy, film, shelf, row)
         yield attack, row
 
@@ -145,19 +153,20 @@ def main() -> None:
     pictures = films(arguments.folder, arguments.films)
     distractors = films(arguments.gallery, arguments.distractors) if arguments.gallery else []
     others = [make_sketch(distractor) for distractor in distractors]
-    levels = [psnr(picture, embed(picture, streams(film)[1])) for film, picture in enumerate(pictures)]
+    levels = [psnr(picture, embed(picture, marks(film)[1])) for film, picture in enumerate(pictures)]
     print(f"{len(pictures)} films among {len(pictures) + len(others)} originals, {COPIES} copies each")
     print(f"PSNR of the copies: min {min(levels):.2f} dB, median {np.median(levels):.2f} dB\n")
     print(
-        "| attack | right | matched | unknown | wrong name "
+        "| attack | right | payload read | matched | unknown | wrong name "
         "| least z | median z | highest innocent z | CPU s |"
     )
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for attack, row in table(pictures, others, arguments.attacks.split(",")):
         least, median = (min(row.scores), np.median(row.scores)) if row.scores else (0.0, 0.0)
         highest = max(row.innocent, default=0.0)
         print(
-            f"| {attack} | {row.right}/{row.films} | {row.matched} | {row.unknown} | {row.wrong} "
+            f"| {attack} | {row.right}/{row.films} | {row.payloads}/{row.films} "
+            f"| {row.matched} | {row.unknown} | {row.wrong} "
             f"| {least:.1f} | {median:.1f} | {highest:.2f} of {len(row.innocent)} "
             f"| {np.median(row.seconds):.2f} |",
             flush=True,

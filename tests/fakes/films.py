@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pleura.imaging.mark.layout import PLAN_BYTES, STREAM_BYTES, Mark
+from pleura.imaging.mark.polar import PAYLOAD_BYTES
+
 
 def film(seed: int, rows: int = 640, columns: int = 520) -> NDArray[np.uint8]:
     """Smooth shadows, branching detail and fine noise, 8 bits."""
@@ -26,3 +29,12 @@ def written(folder: Path, seed: int) -> Path:
     path = folder / f"film-{seed}.png"
     Image.fromarray(film(seed, 520, 430)).save(path)
     return path
+
+
+def marks_of_one_image(seed: int, count: int) -> list[Mark]:
+    """Marks of *count* copies of one image."""
+    dice = np.random.default_rng(seed)
+    plan = dice.bytes(PLAN_BYTES)
+    return [
+        Mark(own=dice.bytes(STREAM_BYTES), plan=plan, payload=dice.bytes(PAYLOAD_BYTES)) for _ in range(count)
+    ]

@@ -147,7 +147,12 @@ def image(number: int = 1) -> SealedImage:
 
 def copy(number: int, ledger_index: int) -> SealedCopy:
     return SealedCopy(
-        copy=f"cpy-{number}", image="img-1", issued_at=AT, ledger_index=ledger_index, sealed_record=b"record"
+        copy=f"cpy-{number}",
+        image="img-1",
+        issued_at=AT,
+        ledger_index=ledger_index,
+        mark_version=2,
+        sealed_record=b"record",
     )
 
 
@@ -803,7 +808,7 @@ WRITER = """
                 index = ledger.append(unit.ledger, "sign-in", "web").index
                 unit.catalogue.add_copy(
                     SealedCopy(copy=f"cpy-{number}-{index}", image="img-1", issued_at=datetime.now(UTC),
-                               ledger_index=index, sealed_record=bytes(20000))
+                               ledger_index=index, mark_version=2, sealed_record=bytes(20000))
                 )
             print(index, flush=True)
 """

@@ -48,6 +48,22 @@ class CopyRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Payload:
+    """What a mark says by itself, without a copy record: a moment, and digests under a key of the image."""
+
+    issued_at: datetime
+    """UTC, whole seconds."""
+    copy: bytes
+    """Four bytes of the keyed digest of the copy's name."""
+    patient: bytes
+    """Two bytes, of the patient ID."""
+    device: bytes
+    """Two bytes, of the device serial number."""
+    recipient: bytes
+    """Three bytes, of the recipient."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SealedCopy:
     """A copy record as stored: only whoever holds the patient's key can read to whom it went."""
 
@@ -55,4 +71,5 @@ class SealedCopy:
     image: str
     issued_at: datetime
     ledger_index: int
+    mark_version: int
     sealed_record: bytes

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from pleura.domain.copies import CopyRecord, SealedCopy
+from pleura.domain.copies import CopyRecord, Payload, SealedCopy
 from pleura.domain.custody.erasure import BegunErasure, ErasureRequest, Restriction
 from pleura.domain.images import UNDESCRIBED, Description, Image, Patient, SealedImage, Study
 from pleura.domain.installation import Account, Depot, InstallationKey, KeyPurpose, PatientKey
@@ -262,12 +262,24 @@ class Archive(Protocol):
         """The keyed digest of a stream: it tells a thief of the ledger nothing about a picture he has."""
         ...
 
-    def copies(self, image_id: str) -> Sequence[str]:
-        """Names of all copies made of one original."""
+    def marks(self, image_id: str) -> Mapping[str, int]:
+        """Of all copies made of one original: the name and the version of the mark."""
         ...
 
     def mark_stream(self, image_id: str, copy: str, length: int) -> bytes:
         """The keyed stream that the chips of one copy's mark are taken from."""
+        ...
+
+    def plan_stream(self, image_id: str, length: int) -> bytes:
+        """The keyed stream that says which cells of the marks of one image carry the payload."""
+        ...
+
+    def payload(self, image_id: str, candidates: Iterable[bytes]) -> Payload | None:
+        """The payload among *candidates* that a mark of this image was made with, known by its MAC."""
+        ...
+
+    def says(self, record: CopyRecord) -> Payload:
+        """The payload that the mark of a copy was made with."""
         ...
 
     def record(self, image_id: str, copy: str) -> CopyRecord:

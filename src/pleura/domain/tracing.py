@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from pleura.domain.copies import CopyRecord
+from pleura.domain.copies import CopyRecord, Payload
 
 ACCUSATION_LIMIT: Final = 1e-9
 """A copy is named only when an innocent copy would be named with at most this probability."""
@@ -44,6 +44,11 @@ class TraceReport:
     verdict: Verdict
     image: str | None
     record: CopyRecord | None
+    """The copy that is named; the one with the highest score where the picture holds several."""
+    others: tuple[CopyRecord, ...]
+    """Further copies whose marks are in the picture: it was marked again, or several people joined theirs."""
+    payload: Payload | None
+    """What the mark says by itself, where it could be read; it never names a copy alone."""
     false_match_probability: float
     score: float
     """z of the best copy: 0 where nothing matched."""
@@ -56,5 +61,7 @@ class TraceReport:
             raise ValueError("exactly an unknown picture has no image")
         if (self.verdict is Verdict.TRACED) != (self.record is not None):
             raise ValueError("exactly a traced picture names a copy")
+        if self.record is None and self.others:
+            raise ValueError("there are no others where nobody is named")
         if self.verdict is Verdict.TRACED and self.false_match_probability > ACCUSATION_LIMIT:
             raise ValueError("a copy is named only below the accusation limit")

@@ -36,13 +36,24 @@ def trace_lines(report: TraceReport, say: Texts) -> list[str]:
                 score=f"{report.score:.1f}",
                 comparisons=report.comparisons,
             ),
+            *(
+                say(
+                    "also in the picture: copy {copy} to {recipient}",
+                    copy=other.copy,
+                    recipient=other.recipient,
+                )
+                for other in report.others
+            ),
+            say("the mark by itself says the same")
+            if report.payload
+            else say("the mark by itself could not be read"),
             say("{seconds} seconds", seconds=f"{report.seconds:.1f}"),
             say("The mark names a copy, not a hand: ask how this copy was kept."),
         ]
     if report.verdict is Verdict.MATCHED:
         return [
             say("MATCHED: this is {image}, but no copy can be named", image=report.image or ""),
-            say("Either it was never a marked copy, its record is missing, or the mark is too damaged."),
+            *_unnamed(report, say),
             say("{seconds} seconds", seconds=f"{report.seconds:.1f}"),
             say("Next: look for a better picture of the same find."),
         ]
@@ -50,6 +61,20 @@ def trace_lines(report: TraceReport, say: Texts) -> list[str]:
         say("UNKNOWN: no original in this vault matches"),
         say("{seconds} seconds", seconds=f"{report.seconds:.1f}"),
         say("Next: look for a larger or sharper picture, or import the original and trace again."),
+    ]
+
+
+def _unnamed(report: TraceReport, say: Texts) -> list[str]:
+    """Why nobody is named though the picture is ours."""
+    if report.payload is None:
+        return [say("Either it was never a marked copy, its record is missing, or the mark is too damaged.")]
+    return [
+        say(
+            "The mark by itself says: issued {time}", time=f"{report.payload.issued_at:%Y-%m-%d %H:%M:%S} UTC"
+        ),
+        say(
+            "No record of a copy agrees with it: records are missing, or two readings contradict each other."
+        ),
     ]
 
 
@@ -64,7 +89,9 @@ def trace_facts(report: TraceReport) -> dict[str, Any]:
         "issued_at": record.issued_at.isoformat() if record else None,
         "patient_id": record.patient_id if record else None,
         "device_serial": record.device_serial if record else None,
+        "others": [other.copy for other in report.others],
         "false_match_probability": report.false_match_probability if record else None,
+        "mark_says_issued_at": report.payload.issued_at.isoformat() if report.payload else None,
         "seconds": round(report.seconds, 2),
     }
 

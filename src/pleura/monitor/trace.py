@@ -4,27 +4,29 @@
 2. Candidates: the features of all originals, ranked by votes (`Search` is where an index plugs in).
 3. Alignment: the best candidates are registered to the suspect, one after the other.
 4. Residual: what of the suspect the original does not explain, measured without any key.
-5. Scores: every copy of that image is correlated with the residual. The best is named only when the
+5. Scores: every copy of that image is correlated with the residual. A copy is named only when the
    bound on the false-match probability, over all comparisons made, is below the accusation limit.
    Where no copy can be named, the image is matched when the alignment holds; else the next is tried.
-6. The verdict is in the ledger before it is answered.
+6. Payload: what the mark says by itself is read without the copy records. Where it can be read and
+   agrees with none of the named copies, nobody is named.
+7. The verdict is in the ledger before it is answered.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from pleura.domain.copies import CopyRecord
+from pleura.domain.copies import CopyRecord, Payload
 from pleura.domain.errors import BadInput
 from pleura.domain.ports import Archive, Clock, PictureWorker, Records
 from pleura.domain.rasters import Raster
 from pleura.domain.tracing import ACCUSATION_LIMIT, TraceReport, Verdict, false_match_probability
-from pleura.imaging.mark.layout import STREAM_BYTES
-from pleura.imaging.mark.read import residual, score
+from pleura.imaging.mark.layout import PLAN_BYTES, STREAM_BYTES, Plan, plan
+from pleura.imaging.mark.read import Residual, payloads, residual, score
 from pleura.imaging.match.features import Features
 from pleura.imaging.match.rank import rank
 from pleura.imaging.match.register import Alignment, align, find_geometry
@@ -65,11 +67,17 @@ class Trace:
 
 @dataclass(frozen=True, kw_only=True)
 class _Reading:
-    """An overlay and the copy of its image that scores best."""
+    """An overlay, what it leaves unexplained, and how every copy of its image scores there."""
 
     match: Match
-    copy: str | None
-    score: float
+    rest: Residual
+    shared: Plan
+    scores: Mapping[str, float]
+
+    @property
+    def best(self) -> float:
+        """The highest score, 0 where there is no copy."""
+        return max(self.scores.values(), default=0.0)
 
 
 class Search(Protocol):
@@ -120,7 +128,7 @@ class Tracer:
                     )
                 raise
         reading, comparisons = self._read(suspect)
-        report = self._judge(reading, comparisons, time.monotonic() - started)
+        report = self._judge(reading, comparisons, started)
         self._write(report, suspect_digest, actor)
         return Trace(report=report, suspect=suspect, match=reading.match if reading else None)
 
@@ -128,39 +136,60 @@ class Tracer:
         """The first overlay that holds, or whose mark speaks for itself, and all copies compared so far."""
         comparisons = 0
         for match in overlays(suspect, self.search, self.archive):
-            reading, compared = self._best_copy(match)
-            comparisons += compared
-            speaks = false_match_probability(reading.score, comparisons) <= ACCUSATION_LIMIT
+            reading = self._compare(match)
+            comparisons += len(reading.scores)
+            speaks = false_match_probability(reading.best, comparisons) <= ACCUSATION_LIMIT
             if speaks or match.alignment.holds:
                 return reading, comparisons
         return None, comparisons
 
-    def _best_copy(self, match: Match) -> tuple[_Reading, int]:
-        """The copy with the highest score, and how many were compared."""
-        rest = residual(match.alignment, match.work.grey, (match.work.rows, match.work.columns))
+    def _compare(self, match: Match) -> _Reading:
+        """The score of every copy of the image that the suspect is laid over."""
+        shape = (match.work.rows, match.work.columns)
+        rest = residual(match.alignment, match.work.grey, shape)
+        shared = plan(self.archive.plan_stream(match.image, PLAN_BYTES), shape)
         scores = {
-            copy: score(rest, self.archive.mark_stream(match.image, copy, STREAM_BYTES))
-            for copy in self.archive.copies(match.image)
+            copy: score(
+                rest,
+                self.archive.mark_stream(match.image, copy, STREAM_BYTES),
+                shared if version > 1 else None,
+            )
+            for copy, version in self.archive.marks(match.image).items()
         }
-        best = max(scores, key=lambda copy: scores[copy], default=None)
-        return _Reading(match=match, copy=best, score=scores[best] if best else 0.0), len(scores)
+        return _Reading(match=match, rest=rest, shared=shared, scores=scores)
 
-    def _judge(self, reading: _Reading | None, comparisons: int, seconds: float) -> TraceReport:
-        best = reading.score if reading else 0.0
-        bound = false_match_probability(best, comparisons)
+    def _judge(self, reading: _Reading | None, comparisons: int, started: float) -> TraceReport:
         image = reading.match.image if reading else None
-        copy = reading.copy if reading and bound <= ACCUSATION_LIMIT else None
-        record = self.archive.record(image, copy) if image and copy else None
+        best = reading.best if reading else 0.0
+        payload = self._payload(reading) if reading else None
+        named = self._named(reading, payload, comparisons) if reading else ()
+        record = named[0] if named else None
         return TraceReport(
             verdict=_verdict(image, record),
             image=image,
             record=record,
-            false_match_probability=bound,
+            others=named[1:],
+            payload=payload,
+            false_match_probability=false_match_probability(best, comparisons),
             score=best,
             comparisons=comparisons,
-            seconds=seconds,
+            seconds=time.monotonic() - started,
             finished_at=self.clock.now(),
         )
+
+    def _payload(self, reading: _Reading) -> Payload | None:
+        return self.archive.payload(reading.match.image, payloads(reading.rest, reading.shared))
+
+    def _named(self, reading: _Reading, payload: Payload | None, comparisons: int) -> tuple[CopyRecord, ...]:
+        """The copies that are in the picture, highest score first; none where the payload denies them."""
+        ranked = sorted(reading.scores, key=lambda copy: -reading.scores[copy])
+        records = tuple(
+            self.archive.record(reading.match.image, copy)
+            for copy in ranked
+            if false_match_probability(reading.scores[copy], comparisons) <= ACCUSATION_LIMIT
+        )
+        agrees = payload is None or any(self.archive.says(record) == payload for record in records)
+        return records if agrees else ()
 
     def _write(self, report: TraceReport, suspect_digest: str, actor: str) -> None:
         named = {"image": report.image} if report.image else {}

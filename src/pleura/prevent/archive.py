@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import BinaryIO
 
 from pleura.crypto.keys import keyed_digest_of
-from pleura.domain.copies import CopyRecord
+from pleura.crypto.payload import payload_of, read_payload
+from pleura.domain.copies import CopyRecord, Payload
 from pleura.domain.errors import PleuraError
 from pleura.prevent.copies import Copies
 from pleura.prevent.keyring import Keyring
@@ -42,13 +43,25 @@ class VaultArchive:
         """The digest by which the catalogue would know the stream as an original."""
         return keyed_digest_of(self._keyring.index_key, source)
 
-    def copies(self, image_id: str) -> Sequence[str]:
-        """Names of all copies made of one original."""
-        return self._copies.names(image_id)
+    def marks(self, image_id: str) -> Mapping[str, int]:
+        """Of all copies made of one original: the name and the version of the mark."""
+        return self._copies.marks(image_id)
 
     def mark_stream(self, image_id: str, copy: str, length: int) -> bytes:
         """The keyed stream that the chips of one copy's mark are taken from."""
         return self._keyring.mark_stream(image_id, copy, length)
+
+    def plan_stream(self, image_id: str, length: int) -> bytes:
+        """The keyed stream that says which cells of the marks of one image carry the payload."""
+        return self._keyring.plan_stream(image_id, length)
+
+    def payload(self, image_id: str, candidates: Iterable[bytes]) -> Payload | None:
+        """The payload among *candidates* that a mark of this image was made with, known by its MAC."""
+        return read_payload(self._keyring.payload_key(image_id), candidates)
+
+    def says(self, record: CopyRecord) -> Payload:
+        """The payload that the mark of a copy was made with."""
+        return payload_of(self._keyring.payload_key(record.image), record)
 
     def record(self, image_id: str, copy: str) -> CopyRecord:
         """The record of one copy, proven against the ledger; raises LedgerBroken."""

@@ -11,12 +11,13 @@ import msgspec
 
 from pleura.crypto.fields import open_field, seal_field
 from pleura.crypto.keys import digest
+from pleura.crypto.payload import payload_of, write_payload
 from pleura.domain.copies import CopyForm, CopyRecord, SealedCopy
 from pleura.domain.errors import LedgerBroken, NotFound
 from pleura.domain.ids import new_id
 from pleura.domain.ports import Catalogue, Clock, PictureWorker, Records, Unit
 from pleura.imaging.mark.embed import embed, embed_stored
-from pleura.imaging.mark.layout import MARK_VERSION, STREAM_BYTES
+from pleura.imaging.mark.layout import MARK_VERSION, PLAN_BYTES, STREAM_BYTES, Mark
 from pleura.imaging.rasters import encode_jpeg, encode_png, to_array, to_raster
 from pleura.ledger.ledger import Ledger
 from pleura.prevent.custody.rules import refuse_restricted
@@ -89,19 +90,19 @@ class Copies:
         if request.form == "dicom":
             stored = self.worker.stored(original)
             self._write_record(record, actor)
-            pixels = embed_stored(stored, self._stream(record))
+            pixels = embed_stored(stored, self._mark(record))
             content = self.worker.derive(original, pixels, _derived_uid(), DERIVATION)
             return IssuedCopy(record=record, content=content)
         display = to_array(self.worker.display(original))
         self._write_record(record, actor)
-        marked = to_raster(embed(display, self._stream(record)))
+        marked = to_raster(embed(display, self._mark(record)))
         content = encode_png(marked) if request.form == "png" else encode_jpeg(marked, JPEG_QUALITY)
         return IssuedCopy(record=record, content=content)
 
-    def names(self, image_id: str) -> list[str]:
-        """Names of all copies made of one image, oldest first."""
+    def marks(self, image_id: str) -> dict[str, int]:
+        """Of all copies made of one image, oldest first: the name and the version of the mark."""
         with self.records.read() as unit:
-            return [copy.copy for copy in unit.catalogue.copies_of(image_id)]
+            return {copy.copy: copy.mark_version for copy in unit.catalogue.copies_of(image_id)}
 
     def record(self, image_id: str, copy: str) -> CopyRecord:
         """The record of one copy, proven to be the one in the ledger; raises NotFound, LedgerBroken."""
@@ -154,14 +155,20 @@ class Copies:
                     image=record.image,
                     issued_at=record.issued_at,
                     ledger_index=receipt.index,
+                    mark_version=record.mark_version,
                     sealed_record=seal_field(
                         kek_of(patient, self.keyring), clear, record_context(record.copy)
                     ),
                 )
             )
 
-    def _stream(self, record: CopyRecord) -> bytes:
-        return self.keyring.mark_stream(record.image, record.copy, STREAM_BYTES)
+    def _mark(self, record: CopyRecord) -> Mark:
+        key = self.keyring.payload_key(record.image)
+        return Mark(
+            own=self.keyring.mark_stream(record.image, record.copy, STREAM_BYTES),
+            plan=self.keyring.plan_stream(record.image, PLAN_BYTES),
+            payload=write_payload(key, payload_of(key, record)),
+        )
 
 
 def _find(image_id: str, copy: str, catalogue: Catalogue) -> SealedCopy:

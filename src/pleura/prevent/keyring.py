@@ -39,6 +39,14 @@ class Keyring:
         """The *length* secret bytes that become the chips of one copy's mark (docs/formats/mark.md)."""
         return keystream(derive(self.mark_key, "mark", f"{image}/{copy}".encode()), length)
 
+    def plan_stream(self, image: str, length: int) -> bytes:
+        """The *length* secret bytes that say which cells of the marks of one image carry the payload."""
+        return keystream(derive(self.mark_key, "plan", image.encode()), length)
+
+    def payload_key(self, image: str) -> bytes:
+        """The key of what the marks of one image say by themselves."""
+        return derive(self.mark_key, "payload", image.encode())
+
 
 def found_keyring(root: Root, catalogue: Catalogue) -> Keyring:
     """A keyring of fresh random keys, stored wrapped by *root*."""

@@ -7,18 +7,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tests.fakes.films import film
+from tests.fakes.films import film, marks_of_one_image
 
 from pleura.domain.rasters import StoredPixels
 from pleura.imaging.mark.embed import MAX_CHANGE, embed, embed_stored, psnr, stored_bound
-from pleura.imaging.mark.layout import LAYERS, STREAM_BYTES, cell_grid, chips
-from pleura.imaging.mark.read import difference, residual, score
+from pleura.imaging.mark.layout import (
+    LAYERS,
+    PLAN_BYTES,
+    STREAM_BYTES,
+    Floats,
+    Mark,
+    cell_grid,
+    chips,
+    pattern,
+    plan,
+)
+from pleura.imaging.mark.read import Residual, difference, payloads, residual, score
 from pleura.imaging.match.register import Alignment
 from pleura.imaging.rasters import to_array, to_raster
 from pleura.imaging.work import to_work
 
 FILM = film(1)
-STREAM = np.random.default_rng(7).bytes(STREAM_BYTES)
+MARK, OTHER, *REST = marks_of_one_image(7, 8)
 
 
 def aligned(suspect: NDArray[np.uint8]) -> Alignment:
@@ -27,37 +37,97 @@ def aligned(suspect: NDArray[np.uint8]) -> Alignment:
     return Alignment(picture=work, valid=np.ones(work.shape, bool), inliers=100, agreement=1.0)
 
 
-def read(suspect: NDArray[np.uint8], original: NDArray[np.uint8], stream: bytes) -> float:
-    shape = (original.shape[0], original.shape[1])
-    return score(residual(aligned(suspect), to_work(original), shape), stream)
+def rest_of(suspect: NDArray[np.uint8], original: NDArray[np.uint8]) -> Residual:
+    return residual(aligned(suspect), to_work(original), (original.shape[0], original.shape[1]))
+
+
+def read(suspect: NDArray[np.uint8], original: NDArray[np.uint8], mark: Mark) -> float:
+    rest = rest_of(suspect, original)
+    return score(rest, mark.own, plan(mark.plan, rest.shape))
 
 
 def test_a_marked_copy_has_at_least_45_decibels() -> None:
-    assert psnr(FILM, embed(FILM, STREAM)) >= 45
+    assert psnr(FILM, embed(FILM, MARK)) >= 45
 
 
 def test_no_pixel_changes_by_more_than_the_bound() -> None:
-    change = embed(FILM, STREAM).astype(int) - FILM
+    change = embed(FILM, MARK).astype(int) - FILM
 
     assert np.abs(change).max() <= MAX_CHANGE
 
 
 def test_the_true_stream_is_read_and_another_is_not() -> None:
-    copy = embed(FILM, STREAM)
-    other = np.random.default_rng(8).bytes(STREAM_BYTES)
+    copy = embed(FILM, MARK)
 
-    assert read(copy, FILM, STREAM) > 20
-    assert read(copy, FILM, other) < 6
+    assert read(copy, FILM, MARK) > 20
+    assert read(copy, FILM, OTHER) < 6
+
+
+def test_the_payload_is_the_likeliest_of_its_candidates() -> None:
+    rest = rest_of(embed(FILM, MARK), FILM)
+
+    assert payloads(rest, plan(MARK.plan, rest.shape))[0] == MARK.payload
+
+
+def test_the_payload_is_not_read_with_the_plan_of_another_image() -> None:
+    rest = rest_of(embed(FILM, MARK), FILM)
+    (stranger,) = marks_of_one_image(8, 1)
+
+    assert MARK.payload not in payloads(rest, plan(stranger.plan, rest.shape))
+
+
+def test_a_copy_marked_eight_times_over_names_all_eight() -> None:
+    copy = FILM
+    for mark in (MARK, OTHER, *REST):
+        copy = embed(copy, mark)
+
+    assert all(read(copy, FILM, mark) > 9 for mark in (MARK, OTHER, *REST))
+
+
+def test_four_copies_averaged_name_all_four_and_no_other() -> None:
+    copies = [embed(FILM, mark) for mark in (MARK, OTHER, *REST[:2])]
+    joined = np.rint(np.mean(copies, axis=0)).astype(np.uint8)
+
+    assert all(read(joined, FILM, mark) > 9 for mark in (MARK, OTHER, *REST[:2]))
+    assert all(read(joined, FILM, mark) < 6 for mark in REST[2:])
+
+
+def first_version(picture: NDArray[np.uint8], stream: bytes) -> NDArray[np.uint8]:
+    """A copy as the first version of the mark made it: every cell is the copy's own."""
+    shape = (picture.shape[0], picture.shape[1])
+    design: Floats = pattern(chips(stream, shape), shape)
+    return np.clip(np.rint(picture + 0.9 * design), 0, 255).astype(np.uint8)
+
+
+def test_a_mark_of_the_first_version_is_still_read() -> None:
+    rest = rest_of(first_version(FILM, MARK.own), FILM)
+
+    assert score(rest, MARK.own, None) > 20
+    assert score(rest, OTHER.own, None) < 6
+
+
+def test_half_of_the_cells_carry_the_payload_evenly() -> None:
+    for part in plan(MARK.plan, (2000, 1500)):
+        carried = np.bincount(part.bit, minlength=1024)
+        assert abs(part.own.sum() - part.payload.size) <= 1
+        assert carried.max() - carried.min() <= 1
+        assert not part.own.ravel()[part.payload].any()
+        assert abs(part.pad.mean()) < 0.1
+
+
+def test_a_plan_of_the_wrong_length_is_refused() -> None:
+    with pytest.raises(ValueError, match=f"{PLAN_BYTES} bytes"):
+        plan(MARK.plan[:-1], (10, 10))
 
 
 def test_nothing_is_read_in_the_original() -> None:
-    assert abs(read(FILM, FILM, STREAM)) < 6
+    assert abs(read(FILM, FILM, MARK)) < 6
 
 
 def test_innocent_scores_look_like_a_standard_normal() -> None:
-    rest = residual(aligned(embed(FILM, STREAM)), to_work(FILM), (FILM.shape[0], FILM.shape[1]))
-    dice = np.random.default_rng(3)
-    scores = np.array([score(rest, dice.bytes(STREAM_BYTES)) for _ in range(400)])
+    rest = rest_of(embed(FILM, MARK), FILM)
+    shared, dice = plan(MARK.plan, rest.shape), np.random.default_rng(3)
+    scores = np.array([score(rest, dice.bytes(STREAM_BYTES), shared) for _ in range(400)])
 
     assert abs(scores.mean()) < 0.25
     assert 0.85 < scores.std() < 1.15
@@ -65,15 +135,15 @@ def test_innocent_scores_look_like_a_standard_normal() -> None:
 
 
 def test_a_mark_survives_a_change_of_tone() -> None:
-    copy = embed(FILM, STREAM).astype(float)
+    copy = embed(FILM, MARK).astype(float)
     toned = np.clip(255 * (copy / 255) ** 1.6 * 0.9 + 10, 0, 255).astype(np.uint8)
 
-    assert read(toned, FILM, STREAM) > 15
+    assert read(toned, FILM, MARK) > 15
 
 
 def test_colour_changes_by_the_same_amount_in_all_samples() -> None:
     picture = np.stack([FILM, FILM // 2 + 60, 200 - FILM // 3], axis=-1).astype(np.uint8)
-    change = embed(picture, STREAM).astype(int) - picture
+    change = embed(picture, MARK).astype(int) - picture
     inside = ((picture > 8) & (picture < 247)).all(axis=-1)
 
     assert (change[inside][:, 0] == change[inside][:, 1]).all()
@@ -84,7 +154,7 @@ def test_colour_changes_by_the_same_amount_in_all_samples() -> None:
 def test_flat_black_and_white_stay_untouched(level: int) -> None:
     flat = np.full((300, 200), level, dtype=np.uint8)
 
-    assert (embed(flat, STREAM) == flat).all()
+    assert (embed(flat, MARK) == flat).all()
 
 
 @pytest.mark.parametrize(
@@ -106,27 +176,27 @@ def test_stored_values_change_within_the_stated_bound(
     values = (black + FILM.astype(float) / 255 * (white - black)).astype(dtype)
     stored = StoredPixels(raster=to_raster(values), bits_stored=bits, black=black, white=white)
 
-    marked = to_array(embed_stored(stored, STREAM))
+    marked = to_array(embed_stored(stored, MARK))
     shown = np.clip((marked.astype(float) - black) / (white - black) * 255, 0, 255).astype(np.uint8)
 
     change = marked.astype(int) - values
     assert marked.dtype == values.dtype
     assert 0 < np.abs(change).max() <= stored_bound(bits)
-    assert read(shown, FILM, STREAM) > 8
+    assert read(shown, FILM, MARK) > 8
 
 
 def test_a_stored_value_never_leaves_its_bits() -> None:
     values = np.where(FILM > 128, 4095, 0).astype(np.uint16)
     stored = StoredPixels(raster=to_raster(values), bits_stored=12, black=0.0, white=4095.0)
 
-    marked = to_array(embed_stored(stored, STREAM))
+    marked = to_array(embed_stored(stored, MARK))
 
     assert marked.max() <= 4095
 
 
 def test_a_stream_of_the_wrong_length_is_refused() -> None:
     with pytest.raises(ValueError, match="8840 bytes"):
-        chips(STREAM[:-1], (10, 10))
+        chips(MARK.own[:-1], (10, 10))
 
 
 @given(rows=st.integers(1, 5000), columns=st.integers(1, 5000))
@@ -162,4 +232,4 @@ def test_the_difference_is_shown_only_where_the_suspect_covers_the_original() ->
 def test_a_tiny_or_narrow_picture_is_marked_without_complaint(shape: tuple[int, int]) -> None:
     picture = np.random.default_rng(1).integers(60, 180, shape).astype(np.uint8)
 
-    assert embed(picture, STREAM).shape == shape
+    assert embed(picture, MARK).shape == shape

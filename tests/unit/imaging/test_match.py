@@ -5,11 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from tests.fakes.films import film
+from tests.fakes.films import film, marks_of_one_image
 
 from pleura.domain.errors import BadInput
 from pleura.imaging.mark.embed import embed
-from pleura.imaging.mark.layout import STREAM_BYTES
+from pleura.imaging.mark.layout import plan
 from pleura.imaging.mark.read import residual, score
 from pleura.imaging.match.features import FEATURES_BYTES, Features, features
 from pleura.imaging.match.rank import rank
@@ -20,14 +20,14 @@ from pleura.imaging.simulate.leaks import ATTACKS
 
 FILMS = [film(seed) for seed in range(6)]
 SKETCHES = [make_sketch(picture) for picture in FILMS]
-STREAM = np.random.default_rng(5).bytes(STREAM_BYTES)
+(MARK,) = marks_of_one_image(5, 1)
 
 
 @pytest.mark.parametrize(
     "attack", ["jpeg-50", "crop-50", "rotate-5-crop", "mirror", "negative", "perspective"]
 )
 def test_a_marked_copy_is_found_and_read_after(attack: str) -> None:
-    leaked = ATTACKS[attack](embed(FILMS[2], STREAM), np.random.default_rng(1))
+    leaked = ATTACKS[attack](embed(FILMS[2], MARK), np.random.default_rng(1))
 
     for view in views(leaked):
         number = rank(view.features, [sketch.features for sketch in SKETCHES])[0]
@@ -41,7 +41,8 @@ def test_a_marked_copy_is_found_and_read_after(attack: str) -> None:
 
     assert number == 2
     assert alignment.holds
-    assert score(residual(alignment, work.grey, (work.rows, work.columns)), STREAM) > 9
+    rest = residual(alignment, work.grey, (work.rows, work.columns))
+    assert score(rest, MARK.own, plan(MARK.plan, rest.shape)) > 9
 
 
 def test_a_stranger_does_not_hold() -> None:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image as Picture
 from tests.fakes.films import written
 from tests.fakes.house import FakeHouse
 
+from pleura.crypto.payload import payload_of
 from pleura.domain.errors import BadInput, LedgerBroken
 from pleura.domain.tracing import ACCUSATION_LIMIT, Verdict
+from pleura.imaging.mark.embed import embed
+from pleura.imaging.mark.layout import STREAM_BYTES, chips, pattern
 from pleura.imaging.simulate.stage import leak
 from pleura.prevent.copies import CopyRequest, IssuedCopy
 from pleura.prevent.sketcher import Sketcher
@@ -69,6 +75,63 @@ def test_a_copy_without_its_record_is_matched(house: FakeHouse, tmp_path: Path) 
 
     assert report.verdict is Verdict.MATCHED
     assert report.image == other.record.image
+    # What the mark says by itself needs no record.
+    assert report.payload is not None
+    assert report.payload.issued_at == leaked.record.issued_at.replace(microsecond=0)
+
+
+def test_the_mark_by_itself_says_what_the_record_says(house: FakeHouse, tmp_path: Path) -> None:
+    leaked = copy_for(house, "Dr Li")
+
+    report = house.tracer.trace(found(tmp_path, leaked.content, "jpeg-50"), actor="test").report
+
+    assert report.payload == payload_of(house.keyring.payload_key(leaked.record.image), leaked.record)
+    assert report.others == ()
+
+
+def test_nobody_is_named_where_the_mark_by_itself_says_something_else(
+    house: FakeHouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaked = copy_for(house, "Dr Li")
+    other = payload_of(bytes(32), leaked.record)
+    monkeypatch.setattr(house.tracer.archive, "payload", lambda *_: other)
+
+    report = house.tracer.trace(found(tmp_path, leaked.content), actor="test").report
+
+    assert (report.verdict, report.record, report.payload) == (Verdict.MATCHED, None, other)
+
+
+def test_a_copy_that_was_marked_again_names_both(house: FakeHouse, tmp_path: Path) -> None:
+    first, second = copy_for(house, "Dr Li"), copy_for(house, "Dr Wu")
+    own = first.record, second.record
+    marks = [house.copies._mark(record) for record in own]
+    picture = np.asarray(Picture.open(BytesIO(first.content)))
+    path = tmp_path / "found.png"
+    Picture.fromarray(embed(picture, marks[1])).save(path)
+
+    report = house.tracer.trace(path, actor="test").report
+
+    assert report.verdict is Verdict.TRACED
+    assert {record.copy for record in (report.record, *report.others) if record} == {
+        record.copy for record in own
+    }
+
+
+def test_a_mark_of_the_first_version_is_still_traced(house: FakeHouse, tmp_path: Path) -> None:
+    leaked, _ = copy_for(house, "Dr Li"), copy_for(house, "Dr Wu")
+    copies = house.records.state.catalogue.copies
+    copies[leaked.record.copy] = replace(copies[leaked.record.copy], mark_version=1)
+    grey = np.asarray(Picture.open(written(tmp_path, 1))).astype(np.float32)
+    shape = (grey.shape[0], grey.shape[1])
+    stream = house.keyring.mark_stream(leaked.record.image, leaked.record.copy, STREAM_BYTES)
+    old = np.clip(np.rint(grey + 0.9 * pattern(chips(stream, shape), shape)), 0, 255).astype(np.uint8)
+    path = tmp_path / "found.png"
+    Picture.fromarray(old).save(path)
+
+    report = house.tracer.trace(path, actor="test").report
+
+    assert report.record == leaked.record
+    assert report.payload is None
 
 
 def test_a_picture_of_something_else_is_unknown(house: FakeHouse, tmp_path: Path) -> None:

@@ -145,6 +145,7 @@ copies: Final = Table(
     Column("image", _NAME, ForeignKey("images.id"), nullable=False, index=True),
     Column("issued_at", UtcTime, nullable=False),
     Column("ledger_index", _BIG, ForeignKey("ledger.index"), nullable=False, unique=True),
+    Column("mark_version", Integer, nullable=False),
     Column("sealed_record", LargeBinary, nullable=False),
 )
 

@@ -9,28 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pleura.domain.rasters import Raster, StoredPixels
-from pleura.imaging.mark.layout import Floats, chips, mask, pattern
+from pleura.imaging.mark.layout import Floats, Mark, mask, pattern
 from pleura.imaging.rasters import to_array, to_raster
 from pleura.imaging.work import luma, to_work
 
 TARGET_PSNR: Final = 50.0
 """Of an 8-bit rendition, in dB; the promise is 45."""
 
-MAX_CHANGE: Final = 6
+MAX_CHANGE: Final = 4
 """Grey levels by which one pixel of an 8-bit rendition may change."""
 
 _ROUNDS: Final = 3
 
 
-def embed(picture: NDArray[np.uint8], stream: bytes) -> NDArray[np.uint8]:
-    """*picture*, grey (rows, columns) or RGB (rows, columns, 3), with the mark of *stream* in it.
+def embed(picture: NDArray[np.uint8], mark: Mark) -> NDArray[np.uint8]:
+    """*picture*, grey (rows, columns) or RGB (rows, columns, 3), with *mark* in it.
 
     In colour all three samples change by the same amount, so hue stays. The change is at most
     ``MAX_CHANGE``, and its size is set so that the PSNR is close to ``TARGET_PSNR``.
     """
     grey = luma(picture)
     shape = _shape(grey)
-    design = _design(to_work(grey), stream, shape)
+    design = _design(to_work(grey), mark, shape)
     wanted = 255 * 10 ** (-TARGET_PSNR / 20)
     clear = grey.astype(np.float32)
     strength = wanted / max(_rms(design), 1e-6)
@@ -49,8 +49,8 @@ def stored_bound(bits_stored: int) -> int:
     return max(MAX_CHANGE, 1 << max(bits_stored - 8, 0))
 
 
-def embed_stored(stored: StoredPixels, stream: bytes) -> Raster:
-    """The stored values with the mark of *stream* in them, same bits and sign.
+def embed_stored(stored: StoredPixels, mark: Mark) -> Raster:
+    """The stored values with *mark* in them, same bits and sign.
 
     The mark is laid out on the picture as the default window shows it. No value changes by more
     than `stored_bound`, and none leaves the range of its stored bits.
@@ -58,7 +58,7 @@ def embed_stored(stored: StoredPixels, stream: bytes) -> Raster:
     values = to_array(stored.raster)
     bound = stored_bound(stored.bits_stored)
     shown = _shown(values, stored)
-    design = _design(to_work(shown), stream, _shape(luma(values)))
+    design = _design(to_work(shown), mark, _shape(luma(values)))
     # White below black (MONOCHROME1) turns the change around, so that it looks the same on screen.
     direction = 1 if stored.white >= stored.black else -1
     strength = direction * bound / 3 / max(_rms(design), 1e-6)
@@ -76,9 +76,9 @@ def psnr(original: NDArray[Any], copy: NDArray[Any], peak: float = 255.0) -> flo
     return float("inf") if error == 0 else 20 * float(np.log10(peak / error))
 
 
-def _design(work: NDArray[np.uint8], stream: bytes, shape: tuple[int, int]) -> Floats:
+def _design(work: NDArray[np.uint8], mark: Mark, shape: tuple[int, int]) -> Floats:
     """The masked pattern at full size, not yet scaled."""
-    masked = pattern(chips(stream, shape), _shape(work)) * mask(work)
+    masked = pattern(mark.chips(shape), _shape(work)) * mask(work)
     return np.asarray(cv2.resize(masked, shape[::-1], interpolation=cv2.INTER_LINEAR), dtype=np.float32)
 
 

@@ -2,24 +2,68 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.imaging.mark.polar import WORD_BITS, encode
 from pleura.imaging.work import Grey
 
-MARK_VERSION: Final = 1
+MARK_VERSION: Final = 2
 
 LAYERS: Final = ((256, 0.75), (72, 0.25))
 """Cells on the long side and share of the power: fine cells carry, coarse cells survive strong blur."""
 
-STREAM_BYTES: Final = sum(side * side for side, _ in LAYERS) // 8
-"""Keyed bytes that one mark needs, whatever the size of the picture."""
+_CELLS: Final = sum(side * side for side, _ in LAYERS)
+
+STREAM_BYTES: Final = _CELLS // 8
+"""Secret bytes of one copy: a sign for every cell, whatever the size of the picture."""
+
+PLAN_BYTES: Final = _CELLS * 4
+"""Secret bytes of one image: they say which cells carry the payload, and how."""
 
 Chips = tuple[NDArray[np.float32], ...]
 Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanLayer:
+    """How the cells of one layer are shared out."""
+
+    own: NDArray[np.bool_]
+    """(rows, columns): the cells whose signs are the copy's own."""
+    payload: NDArray[np.int64]
+    """Flat index of every other cell."""
+    bit: NDArray[np.int64]
+    """Of those cells: which bit of the payload's code word they carry."""
+    pad: NDArray[np.float32]
+    """Of those cells: the sign that whitens them, +1 or -1."""
+
+
+Plan = tuple[PlanLayer, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """What goes into one copy."""
+
+    own: bytes
+    """``STREAM_BYTES`` of the copy."""
+    plan: bytes
+    """``PLAN_BYTES`` of the image."""
+    payload: bytes
+    """``PAYLOAD_BYTES`` that can be read without the copy record."""
+
+    def chips(self, shape: tuple[int, int]) -> Chips:
+        """The signs of both layers over a picture of *shape*, float32 of +1 and -1."""
+        signs = chips(self.own, shape)
+        word = 1 - 2 * encode(self.payload).astype(np.float32)
+        for layer, part in zip(signs, plan(self.plan, shape), strict=True):
+            layer.ravel()[part.payload] = word[part.bit] * part.pad
+        return signs
 
 
 def cell_grid(shape: tuple[int, int], side: int) -> tuple[int, int]:
@@ -42,6 +86,34 @@ def chips(stream: bytes, shape: tuple[int, int]) -> Chips:
         rows, columns = cell_grid(shape, side)
         square = bits[start : start + side * side].reshape(side, side)
         layers.append(square[:rows, :columns].astype(np.float32) * 2 - 1)
+        start += side * side
+    return tuple(layers)
+
+
+def plan(stream: bytes, shape: tuple[int, int]) -> Plan:
+    """How the cells of a picture of *shape* are shared out between copy and payload.
+
+    Layer after layer, the square of side x side big-endian words is filled row by row and cut to the
+    cells that the picture has. Ordered by their words, the first half of the cells carry the payload,
+    the k-th of them bit k mod 1024 of its code word; the lowest bit of a word is the sign of its pad.
+    """
+    if len(stream) != PLAN_BYTES:
+        raise ValueError(f"a plan takes {PLAN_BYTES} bytes, {len(stream)} given")
+    words, layers, start = np.frombuffer(stream, dtype=">u4"), [], 0
+    for side, _ in LAYERS:
+        rows, columns = cell_grid(shape, side)
+        square = words[start : start + side * side].reshape(side, side)[:rows, :columns].ravel()
+        payload = np.argsort(square, kind="stable")[: square.size // 2]
+        own = np.ones(square.size, dtype=np.bool_)
+        own[payload] = False
+        layers.append(
+            PlanLayer(
+                own=own.reshape(rows, columns),
+                payload=payload,
+                bit=np.arange(payload.size) % WORD_BITS,
+                pad=(square[payload] & 1).astype(np.float32) * 2 - 1,
+            )
+        )
         start += side * side
     return tuple(layers)
 

@@ -9,7 +9,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.imaging.mark.layout import LAYERS, Floats, cell_grid, chips, mask
+from pleura.imaging.mark.layout import (
+    LAYERS,
+    Floats,
+    Plan,
+    cell_grid,
+    chips,
+    mask,
+)
+from pleura.imaging.mark.polar import WORD_BITS, decode
 from pleura.imaging.match.register import Alignment
 from pleura.imaging.work import Grey
 
@@ -55,14 +63,26 @@ def difference(alignment: Alignment, work: Grey) -> Floats:
     return np.where(alignment.valid, rest, np.float32(np.nan))
 
 
-def score(rest: Residual, stream: bytes) -> float:
-    """z of the copy whose mark is made of *stream*: standard normal for an innocent copy.
+def score(rest: Residual, own: bytes, shared: Plan | None) -> float:
+    """z of the copy whose signs are *own*: standard normal for an innocent copy.
 
-    P(z > t) <= exp(-t^2 / 2) for secret independent signs, whatever the suspect picture is, because
-    the cells have unit length and were found without the signs (Hoeffding 1963, theorem 2).
+    *shared* is the plan of a mark of version 2, whose payload cells say nothing about one copy; None
+    for version 1. P(z > t) <= exp(-t^2 / 2) for secret independent signs, whatever the suspect picture
+    is, because the cells have unit length and were found without the signs (Hoeffding 1963, theorem 2).
     """
-    signs = chips(stream, rest.shape)
-    return sum(float(np.vdot(cells, layer)) for cells, layer in zip(rest.cells, signs, strict=True))
+    cells = rest.cells
+    if shared is not None:
+        cells = _scaled([layer * part.own for layer, part in zip(cells, shared, strict=True)])
+    signs = chips(own, rest.shape)
+    return sum(float(np.vdot(layer, sign)) for layer, sign in zip(cells, signs, strict=True))
+
+
+def payloads(rest: Residual, shared: Plan) -> list[bytes]:
+    """The payloads that the residual may carry, likeliest first; the right one is known by its MAC."""
+    soft = np.zeros(WORD_BITS)
+    for layer, part in zip(rest.cells, shared, strict=True):
+        soft += np.bincount(part.bit, layer.ravel()[part.payload] * part.pad, minlength=WORD_BITS)
+    return decode(soft.astype(np.float32))
 
 
 def _unexplained(alignment: Alignment, work: Grey) -> tuple[Floats, Floats]:
@@ -137,5 +157,10 @@ def _normalised(layers: list[Floats]) -> tuple[Floats, ...]:
         cells * np.float32(np.sqrt(share) / (np.linalg.norm(cells) + 1e-12))
         for cells, (_, share) in zip(layers, LAYERS, strict=True)
     ]
-    length = np.sqrt(sum(float(np.vdot(part, part)) for part in parts))
-    return tuple(part / np.float32(length + 1e-12) for part in parts)
+    return _scaled(parts)
+
+
+def _scaled(layers: list[Floats]) -> tuple[Floats, ...]:
+    """The layers, all together of unit length."""
+    length = np.sqrt(sum(float(np.vdot(layer, layer)) for layer in layers))
+    return tuple(layer / np.float32(length + 1e-12) for layer in layers)
