@@ -17,6 +17,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -27,9 +28,9 @@ from pleura.domain.rasters import Raster
 from pleura.domain.tracing import ACCUSATION_LIMIT, TraceReport, Verdict, false_match_probability
 from pleura.imaging.mark.layout import PLAN_BYTES, STREAM_BYTES, Plan, plan
 from pleura.imaging.mark.read import Residual, payloads, residual, score
-from pleura.imaging.match.features import Features
+from pleura.imaging.match.features import Features, features
 from pleura.imaging.match.rank import rank
-from pleura.imaging.match.register import Alignment, align, find_geometry
+from pleura.imaging.match.register import Alignment, Geometry, align, find_geometry
 from pleura.imaging.match.sketch import Work
 from pleura.imaging.match.suspect import views
 from pleura.imaging.rasters import to_array
@@ -45,6 +46,12 @@ TRIED_INLIERS: Final = 12
 A small crop may have too few for its geometry alone to hold; the mark, whose proof does not rest on
 the geometry, may still name the copy.
 """
+
+
+_SURE_INLIERS: Final = 60
+"""Inliers below which all of the original's features are tried, not only those that it is found by."""
+
+_ALL_FEATURES: Final = 5000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +87,30 @@ class _Reading:
         return max(self.scores.values(), default=0.0)
 
 
+class _Close:
+    """An original as it is looked at when there is reason to."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+
+    @classmethod
+    def of(cls, work: bytes | None) -> _Close | None:
+        """The original with that work image; None where it is lost."""
+        return cls(Work.from_bytes(work)) if work is not None else None
+
+    def geometry(self, suspect: Features, found_by: Features) -> Geometry | None:
+        """How the suspect lies over it: by the features it was found by, or where those are few by all."""
+        found = find_geometry(suspect, found_by)
+        if found is not None and found.inliers >= _SURE_INLIERS:
+            return found
+        again = find_geometry(suspect, self._features)
+        return max(found, again, key=lambda each: each.inliers if each else 0)
+
+    @cached_property
+    def _features(self) -> Features:
+        return features(self.work.grey, _ALL_FEATURES)
+
+
 class Search(Protocol):
     """Where candidates come from; an index takes the place of `EveryOriginal`."""
 
@@ -97,9 +128,9 @@ class EveryOriginal:
     def candidates(self, suspect: Features, limit: int) -> Sequence[tuple[str, Features]]:
         """At most *limit* originals, most votes first."""
         names, originals = [], []
-        for name, features in self._archive.sketches():
+        for name, stored in self._archive.sketches():
             names.append(name)
-            originals.append(Features.from_bytes(features))
+            originals.append(Features.from_bytes(stored))
         return [(names[number], originals[number]) for number in rank(suspect, originals)[:limit]]
 
 
@@ -209,15 +240,14 @@ class Tracer:
 
 def overlays(suspect: Raster, search: Search, archive: Archive) -> Iterator[Match]:
     """The suspect laid over its likeliest originals, one after the other, until the caller has enough."""
+    closely = cache(lambda image: _Close.of(archive.work(image)))
     for view in views(to_array(suspect)):
-        for image, features in search.candidates(view.features, MAX_CANDIDATES):
-            geometry = find_geometry(view.features, features)
-            if geometry is None or geometry.inliers < TRIED_INLIERS:
+        for image, found_by in search.candidates(view.features, MAX_CANDIDATES):
+            original = closely(image)
+            geometry = original.geometry(view.features, found_by) if original else None
+            if original is None or geometry is None or geometry.inliers < TRIED_INLIERS:
                 continue
-            sealed = archive.work(image)
-            if sealed is None:
-                continue
-            work = Work.from_bytes(sealed)
+            work = original.work
             yield Match(image=image, work=work, alignment=align(view.grey, geometry, work.grey))
 
 
