@@ -1,4 +1,4 @@
-"""All benches in turn, or those named: ``python -m bench [seal vault catalogue marking tracing]``."""
+"""All benches in turn, or those named: ``python -m bench [seal vault catalogue marking attribution]``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-BENCHES = ("seal", "vault", "catalogue", "marking", "tracing")
+BENCHES = ("seal", "vault", "catalogue", "marking", "attribution")
 
 for name in sys.argv[1:] or BENCHES:
     print(f"\n## {name}: `python -m bench.{name}`\n", flush=True)

@@ -49,6 +49,7 @@ def trace_lines(report: TraceReport, say: Texts) -> list[str]:
             else say("the mark by itself could not be read"),
             say("{seconds} seconds", seconds=f"{report.seconds:.1f}"),
             say("The mark names a copy, not a hand: ask how this copy was kept."),
+            say("Whoever runs this installation holds the key and could have made such a copy as well."),
         ]
     if report.verdict is Verdict.MATCHED:
         return [

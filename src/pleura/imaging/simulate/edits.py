@@ -90,6 +90,30 @@ def equalised(picture: Picture) -> Picture:
     return np.asarray(cv2.createCLAHE(clipLimit=3.0, tileGridSize=(8, 8)).apply(grey), dtype=np.uint8)
 
 
+def stretched(picture: Picture, factor: float) -> Picture:
+    """Give back the picture with its width alone scaled by the factor."""
+    height, width = picture.shape[:2]
+    size = max(1, round(width * factor)), height
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def flattened(picture: Picture) -> Picture:
+    """Give back the grey picture after its histogram was made flat over all of it."""
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if picture.ndim == 3 else picture
+    return np.asarray(cv2.equalizeHist(grey), dtype=np.uint8)
+
+
+def posterised(picture: Picture, levels: int) -> Picture:
+    """Give back the picture with so many grey levels, evenly spaced."""
+    step = 255 / (levels - 1)
+    return np.rint(np.rint(picture / step) * step).astype(np.uint8)
+
+
+def denoised(picture: Picture) -> Picture:
+    """Give back the picture after a bilateral filter, as apps that make skin smooth use it."""
+    return np.asarray(cv2.bilateralFilter(picture, 9, 40, 7), dtype=np.uint8)
+
+
 def blurred(picture: Picture, sigma: float) -> Picture:
     """Give back the picture after a Gaussian blur of the given standard deviation in pixels."""
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), dtype=np.uint8)
@@ -126,7 +150,20 @@ def scribbled(picture: Picture, rng: np.random.Generator) -> Picture:
     cv2.putText(canvas, "seen today, what is this??", place, 0, scale, (255, 60, 60), weight, cv2.LINE_AA)
     rows, columns = height // 6, width // 5
     top, left = int(rng.integers(0, height - rows)), int(rng.integers(0, width - columns))
-    patch = canvas[top : top + rows, left : left + columns]
-    coarse = cv2.resize(patch, (8, 8), interpolation=cv2.INTER_AREA)
-    patch[:] = cv2.resize(coarse, (columns, rows), interpolation=cv2.INTER_NEAREST)
+    _blot(canvas[top : top + rows, left : left + columns])
     return canvas
+
+
+def blotted(picture: Picture, share: float, rng: np.random.Generator) -> Picture:
+    """Give back the picture with a window of that share (0..1) of its area in mosaic."""
+    canvas = picture.copy()
+    height, width = canvas.shape[:2]
+    rows, columns = round(height * math.sqrt(share)), round(width * math.sqrt(share))
+    top, left = int(rng.integers(0, height - rows)), int(rng.integers(0, width - columns))
+    _blot(canvas[top : top + rows, left : left + columns])
+    return canvas
+
+
+def _blot(patch: Picture) -> None:
+    coarse = cv2.resize(patch, (8, 8), interpolation=cv2.INTER_AREA)
+    patch[:] = cv2.resize(coarse, (patch.shape[1], patch.shape[0]), interpolation=cv2.INTER_NEAREST)

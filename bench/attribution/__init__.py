@@ -1,0 +1,1 @@
+"""The public bench of the mark: attacks, innocents, joined copies, display windows; a table of each."""
