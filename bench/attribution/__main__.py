@@ -2,7 +2,7 @@
 
     python -m bench.attribution [--images DIR] [--gallery DIR] [--films N] [--seed N] [PART...]
 
-Parts: attacks, innocents, joined, windows; all where none is named. Without pictures it takes phantoms.
+Parts: safety, attacks, innocents, joined, windows; all where none is named. Phantoms where there are no films.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import os
 from pathlib import Path
 
 import cv2
-from bench.attribution import attacks, innocents, joined, windows
+from bench.attribution import attacks, innocents, joined, safety, windows
 from bench.attribution.stage import Shelf, films
 
 from pleura.imaging.match.sketch import make_sketch
 
-PARTS = ("attacks", "innocents", "joined", "windows")
+PARTS = ("safety", "attacks", "innocents", "joined", "windows")
 
 
 def main() -> None:
@@ -42,7 +42,9 @@ def main() -> None:
     few = pictures[: given.joined_films]
     for part in given.parts:
         print(f"\n### {part}\n", flush=True)
-        if part == "attacks":
+        if part == "safety":
+            safety.run(pictures, given.seed)
+        elif part == "attacks":
             attacks.run(
                 pictures, shelf, [name for name in given.attacks.split(",") if name], given.seed, given.jobs
             )
