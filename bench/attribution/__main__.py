@@ -2,7 +2,7 @@
 
     python -m bench.attribution [--images DIR] [--gallery DIR] [--films N] [--seed N] [PART...]
 
-Parts: safety, attacks, innocents, joined, windows; all where none is named. Phantoms where there are no films.
+Parts: safety, attacks, innocents, joined, windows; all where none is named. Phantoms where films are missing.
 """
 
 from __future__ import annotations

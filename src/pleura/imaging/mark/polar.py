@@ -85,10 +85,10 @@ class _Paths:
         level = _LEVELS
         if position:
             level = (position & -position).bit_length() - 1
-            first, second = np.split(self._soft[level + 1], 2, axis=1)
+            first, second = _halves(self._soft[level + 1])
             self._soft[level] = second + np.where(self._left[level] == 1, -first, first)
         while level:
-            first, second = np.split(self._soft[level], 2, axis=1)
+            first, second = _halves(self._soft[level])
             level -= 1
             least = np.minimum(np.abs(first), np.abs(second))
             self._soft[level] = np.where((first < 0) ^ (second < 0), -least, least)
@@ -113,3 +113,8 @@ class _Paths:
             level += 1
         if level < _LEVELS:
             self._left[level] = right
+
+
+def _halves(soft: Floats) -> tuple[Floats, Floats]:
+    middle = soft.shape[1] // 2
+    return soft[:, :middle], soft[:, middle:]
