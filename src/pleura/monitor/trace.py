@@ -36,7 +36,7 @@ from pleura.imaging.match.suspect import views
 from pleura.imaging.rasters import to_array
 from pleura.ledger.ledger import Ledger
 
-MAX_CANDIDATES: Final = 3
+MAX_CANDIDATES: Final = 5
 """Originals that are registered to one view of the suspect, most votes first."""
 
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from pleura.imaging.match.features import Features, unit
 
 _VOTERS: Final = 700  # features of the suspect that vote
-_STOOD_FOR: Final = 500  # features of each original that are voted for
 _RIVALS: Final = 5  # an original must be nearer than the fifth best one, so follow-ups do not cancel out
 _SCALE_BINS: Final = 8  # of half an octave
 _TURN_BINS: Final = 18  # of 20 degrees
@@ -31,7 +30,7 @@ def rank(suspect: Features, originals: Sequence[Features]) -> list[int]:
     partner = np.zeros((len(originals), len(voters)), dtype=np.int64)
     for number, original in enumerate(originals):
         if len(original.descriptors):
-            likeness = voters @ unit(original.descriptors[:_STOOD_FOR]).T
+            likeness = voters @ unit(original.descriptors).T
             partner[number] = likeness.argmax(axis=1)
             nearest[number] = likeness.max(axis=1)
     rivals = min(_RIVALS, len(originals) - 1)
