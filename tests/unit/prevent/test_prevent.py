@@ -317,7 +317,7 @@ def test_no_byte_leaves_when_the_ledger_cannot_be_written(
         house.copies.issue(request(stored), actor="test")
 
     assert embedded == []
-    assert house.copies.names(stored) == []
+    assert house.copies.marks(stored) == {}
 
 
 def test_an_import_that_cannot_be_recorded_is_not_listed(
@@ -400,7 +400,7 @@ def test_no_copy_leaves_once_a_restriction_is_answered(
     with pytest.raises(Refused, match="restricted"):
         house.copies.issue(request(stored, form=form), actor="test")
 
-    assert house.copies.names(stored) == []
+    assert house.copies.marks(stored) == {}
     assert house.kinds() == ["import", "restrict"]
 
 
