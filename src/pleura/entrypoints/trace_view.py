@@ -69,13 +69,10 @@ def _unnamed(report: TraceReport, say: Texts) -> list[str]:
     """Why nobody is named though the picture is ours."""
     if report.payload is None:
         return [say("Either it was never a marked copy, its record is missing, or the mark is too damaged.")]
+    moment = f"{report.payload.issued_at:%Y-%m-%d %H:%M:%S} UTC"
     return [
-        say(
-            "The mark by itself says: issued {time}", time=f"{report.payload.issued_at:%Y-%m-%d %H:%M:%S} UTC"
-        ),
-        say(
-            "No record of a copy agrees with it: records are missing, or two readings contradict each other."
-        ),
+        say("The mark by itself says: issued {time}", time=moment),
+        say("No record of a copy agrees with it: records are missing, or two readings contradict."),
     ]
 
 
