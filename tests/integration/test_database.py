@@ -151,7 +151,7 @@ def copy(number: int, ledger_index: int) -> SealedCopy:
         image="img-1",
         issued_at=AT,
         ledger_index=ledger_index,
-        mark_version=2,
+        mark_version=1,
         sealed_record=b"record",
     )
 
@@ -1010,14 +1010,16 @@ def test_every_row_survives_the_way_down_and_up_again(empty_url: str, ledger: Le
     for revision in ("0002", "head"):
         upgrade(empty_url, revision)
         found = rows_of(empty_url)
-        assert {name: found[name] for name in first if name != "images"} == {
-            name: rows for name, rows in first.items() if name != "images"
+        changed = {"images", "copies"}
+        assert {name: found[name] for name in first if name not in changed} == {
+            name: rows for name, rows in first.items() if name not in changed
         }
     with contextlib.closing(Database(empty_url)) as records:
         again = census(records.dump())
         with records.read() as unit:
             assert [each.image for each in unit.catalogue.images()] == [image(n).image for n in (1, 2, 3)]
-            assert [each.copy for each in unit.catalogue.copies_of("img-1")] == ["cpy-1", "cpy-2"]
+            copies = unit.catalogue.copies_of("img-1")
+            assert [(each.copy, each.mark_version) for each in copies] == [("cpy-1", 1), ("cpy-2", 1)]
             assert ledger.verify(unit.ledger, SIGNER.public).entries == 2
     downgrade(empty_url, "0001")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -30,6 +31,8 @@ def report(verdict: Verdict, *, image: str | None, record: CopyRecord | None, bo
         verdict=verdict,
         image=image,
         record=record,
+        others=(),
+        payload=None,
         false_match_probability=bound,
         score=9.0,
         comparisons=1,
@@ -61,6 +64,13 @@ def test_random_signs_stay_below_the_bound() -> None:
 
     for z in (1.5, 2.0, 2.5, 3.0):
         assert sum(score >= z for score in scores) / len(scores) <= false_match_probability(z, 1)
+
+
+def test_there_are_no_others_where_nobody_is_named() -> None:
+    matched = report(Verdict.MATCHED, image="img-1", record=None, bound=1.0)
+
+    with pytest.raises(ValueError, match="no others"):
+        replace(matched, others=(RECORD,))
 
 
 def test_a_copy_above_the_accusation_limit_cannot_be_named() -> None:
