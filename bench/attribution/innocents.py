@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from bench.attribution.stage import Picture, Reading, Shelf, marks, read
+from bench.attribution.stage import Picture, Shelf, marks, read
 
 from pleura.imaging.mark.embed import embed
 from pleura.imaging.mark.layout import Floats
@@ -17,16 +17,9 @@ TAILS = (1.0, 2.0, 3.0, 4.0, 4.5, 5.0)
 _BATCH = 2000
 
 
-def _own_cells(found: Reading) -> Floats:
-    """The cells of the copies' own signs, of unit length, as one row."""
-    parts = [cells[layer.own] for cells, layer in zip(found.rest.cells, found.shared, strict=True)]
-    row = np.concatenate(parts).astype(np.float32)
-    return row / np.linalg.norm(row)
-
-
 def run(pictures: Sequence[Picture], shelf: Shelf, count: int, seed: int) -> None:
     """Print mean, deviation and tails of *count* innocent scores, over films of every kind."""
-    rows = []
+    rows: list[Floats] = []
     for film, picture in enumerate(pictures):
         made = {film: marks(film, 3, seed)}
         copy = embed(picture, made[film][1])
@@ -34,7 +27,7 @@ def run(pictures: Sequence[Picture], shelf: Shelf, count: int, seed: int) -> Non
             dice = np.random.default_rng((seed, film))
             found = read(picture if attack == "unmarked" else ATTACKS[attack](copy, dice), shelf, made)
             if found is not None:
-                rows.append(_own_cells(found))
+                rows.append(np.concatenate([cells.ravel() for cells in found.own.cells]))
     dice = np.random.default_rng(seed)
     scores: list[Floats] = []
     for row in rows:

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pleura.domain.tracing import ACCUSATION_LIMIT, false_match_probability
-from pleura.imaging.mark.layout import PLAN_BYTES, STREAM_BYTES, Mark, Plan, plan
+from pleura.imaging.mark.layout import PLAN_BYTES, STREAM_BYTES, Mark, plan
 from pleura.imaging.mark.polar import PAYLOAD_BYTES
-from pleura.imaging.mark.read import Residual, payloads, residual, score
+from pleura.imaging.mark.read import Residual, own_part, payloads, residual, score
 from pleura.imaging.match.features import Features
 from pleura.imaging.match.rank import rank
 from pleura.imaging.match.sketch import Sketch
@@ -63,8 +63,8 @@ class Reading:
     """What a suspect turned out to be, by the rules of `monitor.trace`."""
 
     film: int
-    rest: Residual
-    shared: Plan
+    own: Residual
+    """What the signs of every copy are compared with."""
     scores: Sequence[float]
     """Of every copy of the film."""
     named: Sequence[int]
@@ -81,7 +81,8 @@ def read(suspect: Picture, shelf: Shelf, made: Mapping[int, Sequence[Mark]]) -> 
         rest = residual(match.alignment, match.work.grey, (match.work.rows, match.work.columns))
         copies = made.get(film) or marks(film, 3, seed=-1)
         shared = plan(copies[0].plan, rest.shape)
-        scores = [score(rest, mark.own, shared) for mark in copies]
+        own = own_part(rest, shared)
+        scores = [score(own, mark.own) for mark in copies]
         comparisons += len(copies)
         named = [
             number
@@ -94,8 +95,7 @@ def read(suspect: Picture, shelf: Shelf, made: Mapping[int, Sequence[Mark]]) -> 
         spoken = [number for number, mark in enumerate(copies) if mark.payload in heard]
         return Reading(
             film=film,
-            rest=rest,
-            shared=shared,
+            own=own,
             scores=scores,
             named=named,
             payload=spoken[0] if spoken else None,

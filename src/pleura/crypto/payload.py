@@ -1,4 +1,4 @@
-"""The 20 bytes that a mark carries beside its signs, and their MAC (docs/formats/mark.md, section 5)."""
+"""The 20 bytes that a mark carries beside its signs, and their MAC (docs/formats/mark.md, section 3a)."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from pleura.domain.ports import Archive, Clock, PictureWorker, Records
 from pleura.domain.rasters import Raster
 from pleura.domain.tracing import ACCUSATION_LIMIT, TraceReport, Verdict, false_match_probability
 from pleura.imaging.mark.layout import PLAN_BYTES, STREAM_BYTES, Plan, plan
-from pleura.imaging.mark.read import Residual, payloads, residual, score
+from pleura.imaging.mark.read import Residual, own_part, payloads, residual, score
 from pleura.imaging.match.features import Features, features
 from pleura.imaging.match.rank import rank
 from pleura.imaging.match.register import Alignment, Geometry, align, find_geometry
@@ -179,11 +179,10 @@ class Tracer:
         shape = (match.work.rows, match.work.columns)
         rest = residual(match.alignment, match.work.grey, shape)
         shared = plan(self.archive.plan_stream(match.image, PLAN_BYTES), shape)
+        own = own_part(rest, shared)
         scores = {
             copy: score(
-                rest,
-                self.archive.mark_stream(match.image, copy, STREAM_BYTES),
-                shared if version > 1 else None,
+                own if version > 1 else rest, self.archive.mark_stream(match.image, copy, STREAM_BYTES)
             )
             for copy, version in self.archive.marks(match.image).items()
         }

@@ -22,7 +22,7 @@ from pleura.imaging.mark.layout import (
     pattern,
     plan,
 )
-from pleura.imaging.mark.read import Residual, difference, payloads, residual, score
+from pleura.imaging.mark.read import Residual, difference, own_part, payloads, residual, score
 from pleura.imaging.match.register import Alignment
 from pleura.imaging.rasters import to_array, to_raster
 from pleura.imaging.work import to_work
@@ -43,7 +43,7 @@ def rest_of(suspect: NDArray[np.uint8], original: NDArray[np.uint8]) -> Residual
 
 def read(suspect: NDArray[np.uint8], original: NDArray[np.uint8], mark: Mark) -> float:
     rest = rest_of(suspect, original)
-    return score(rest, mark.own, plan(mark.plan, rest.shape))
+    return score(own_part(rest, plan(mark.plan, rest.shape)), mark.own)
 
 
 def test_a_marked_copy_has_at_least_45_decibels() -> None:
@@ -102,8 +102,8 @@ def first_version(picture: NDArray[np.uint8], stream: bytes) -> NDArray[np.uint8
 def test_a_mark_of_the_first_version_is_still_read() -> None:
     rest = rest_of(first_version(FILM, MARK.own), FILM)
 
-    assert score(rest, MARK.own, None) > 20
-    assert score(rest, OTHER.own, None) < 6
+    assert score(rest, MARK.own) > 20
+    assert score(rest, OTHER.own) < 6
 
 
 def test_half_of_the_cells_carry_the_payload_evenly() -> None:
@@ -126,8 +126,8 @@ def test_nothing_is_read_in_the_original() -> None:
 
 def test_innocent_scores_look_like_a_standard_normal() -> None:
     rest = rest_of(embed(FILM, MARK), FILM)
-    shared, dice = plan(MARK.plan, rest.shape), np.random.default_rng(3)
-    scores = np.array([score(rest, dice.bytes(STREAM_BYTES), shared) for _ in range(400)])
+    own, dice = own_part(rest, plan(MARK.plan, rest.shape)), np.random.default_rng(3)
+    scores = np.array([score(own, dice.bytes(STREAM_BYTES)) for _ in range(400)])
 
     assert abs(scores.mean()) < 0.25
     assert 0.85 < scores.std() < 1.15

@@ -15,7 +15,7 @@ from pleura.crypto.keys import derive, keystream
 from pleura.crypto.payload import read_payload
 from pleura.imaging.mark.layout import PLAN_BYTES, STREAM_BYTES, Mark, plan
 from pleura.imaging.mark.polar import encode
-from pleura.imaging.mark.read import payloads, residual, score
+from pleura.imaging.mark.read import own_part, payloads, residual, score
 from pleura.imaging.match.register import align, find_geometry
 from pleura.imaging.match.sketch import make_sketch
 from pleura.imaging.match.suspect import views
@@ -40,7 +40,7 @@ def read(name: str, **changed: str) -> tuple[float, bool]:
     shared = plan(keystream(derive(key, "plan", image.encode()), PLAN_BYTES), rest.shape)
     own = keystream(derive(key, "mark", f"{image}/{facts['copy']}".encode()), STREAM_BYTES)
     heard = read_payload(derive(key, "payload", image.encode()), payloads(rest, shared))
-    return score(rest, own, shared), heard is not None
+    return score(own_part(rest, shared), own), heard is not None
 
 
 def test_chips_and_code_word_come_out_of_the_keys_as_written() -> None:

@@ -10,7 +10,7 @@ from tests.fakes.films import film, marks_of_one_image
 from pleura.domain.errors import BadInput
 from pleura.imaging.mark.embed import embed
 from pleura.imaging.mark.layout import plan
-from pleura.imaging.mark.read import residual, score
+from pleura.imaging.mark.read import own_part, residual, score
 from pleura.imaging.match.features import FEATURES_BYTES, Features, features
 from pleura.imaging.match.rank import rank
 from pleura.imaging.match.register import align, find_geometry
@@ -42,7 +42,7 @@ def test_a_marked_copy_is_found_and_read_after(attack: str) -> None:
     assert number == 2
     assert alignment.holds
     rest = residual(alignment, work.grey, (work.rows, work.columns))
-    assert score(rest, MARK.own, plan(MARK.plan, rest.shape)) > 9
+    assert score(own_part(rest, plan(MARK.plan, rest.shape)), MARK.own) > 9
 
 
 def test_a_stranger_does_not_hold() -> None:

@@ -9,14 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.imaging.mark.layout import (
-    LAYERS,
-    Floats,
-    Plan,
-    cell_grid,
-    chips,
-    mask,
-)
+from pleura.imaging.mark.layout import LAYERS, Floats, Plan, cell_grid, chips, mask
 from pleura.imaging.mark.polar import WORD_BITS, decode
 from pleura.imaging.match.register import Alignment
 from pleura.imaging.work import Grey
@@ -63,18 +56,21 @@ def difference(alignment: Alignment, work: Grey) -> Floats:
     return np.where(alignment.valid, rest, np.float32(np.nan))
 
 
-def score(rest: Residual, own: bytes, shared: Plan | None) -> float:
+def own_part(rest: Residual, shared: Plan) -> Residual:
+    """The residual in the cells whose signs are a copy's own; the payload cells say nothing of one copy."""
+    cells = [layer * part.own for layer, part in zip(rest.cells, shared, strict=True)]
+    return Residual(shape=rest.shape, cells=_scaled(cells))
+
+
+def score(rest: Residual, own: bytes) -> float:
     """z of the copy whose signs are *own*: standard normal for an innocent copy.
 
-    *shared* is the plan of a mark of version 2, whose payload cells say nothing about one copy; None
-    for version 1. P(z > t) <= exp(-t^2 / 2) for secret independent signs, whatever the suspect picture
-    is, because the cells have unit length and were found without the signs (Hoeffding 1963, theorem 2).
+    Of a mark of version 2, *rest* is the `own_part`. P(z > t) <= exp(-t^2 / 2) for secret independent
+    signs, whatever the suspect picture is, because the cells have unit length and were found without the
+    signs (Hoeffding 1963, theorem 2).
     """
-    cells = rest.cells
-    if shared is not None:
-        cells = _scaled([layer * part.own for layer, part in zip(cells, shared, strict=True)])
     signs = chips(own, rest.shape)
-    return sum(float(np.vdot(layer, sign)) for layer, sign in zip(cells, signs, strict=True))
+    return sum(float(np.vdot(cells, layer)) for cells, layer in zip(rest.cells, signs, strict=True))
 
 
 def payloads(rest: Residual, shared: Plan) -> list[bytes]:

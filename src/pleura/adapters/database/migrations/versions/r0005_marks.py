@@ -1,7 +1,4 @@
-"""The version of the mark beside every copy, so that a trace knows how to read it.
-
-Revision 0005, after 0004.
-"""
+"""The version of the mark beside every copy, so that a trace knows how to read it."""
 
 from __future__ import annotations
 
