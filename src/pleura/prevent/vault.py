@@ -26,7 +26,8 @@ FRAME_CHUNK: Final = 64 * 1024
 
 _PAGE: Final = 500
 
-_UNREADABLE: Final = frozenset({"object-unreadable", "disk-failing"})
+UNREADABLE: Final = frozenset({"object-unreadable", "disk-failing"})
+"""What a place says of one file that it cannot read."""
 
 _MAX_WORK: Final = 8 << 20  # a work image has about a million pixels; its PNG is smaller than this
 
@@ -243,7 +244,7 @@ def every_image(records: Records) -> Iterator[SealedImage]:
 
 def is_of_one_object(fault: PleuraError) -> bool:
     """Whether *fault* says of one stored object that it is missing, is damaged or cannot be read."""
-    return isinstance(fault, NotFound | SealBroken) or fault.code in _UNREADABLE
+    return isinstance(fault, NotFound | SealBroken) or fault.code in UNREADABLE
 
 
 def _forget_sketch(image: str, name: str, catalogue: Catalogue) -> None:

@@ -12,10 +12,9 @@ from pleura.crypto.engines import Algorithm
 from pleura.crypto.keys import derive, keyed_digest
 from pleura.domain.errors import BadInput, EnvironmentFault, NotFound, SealBroken
 from pleura.domain.ports import ObjectStore
+from pleura.prevent.vault import UNREADABLE
 
 BOXES: Final = "objects/"
-UNREADABLE: Final = frozenset({"object-unreadable", "disk-failing"})
-"""What a place says of one file that it cannot read."""
 _BOX: Final = re.compile(BOXES + "([0-9a-f]{64})")
 _ROW: Final = 14
 

@@ -12,9 +12,10 @@ import msgspec
 from pleura.crypto.keys import derive, keyed_digest
 from pleura.domain.errors import BadInput, EnvironmentFault, NotFound, Refused
 from pleura.domain.ports import ObjectStore
-from pleura.prevent.depots.boxes import BOXES, UNREADABLE
+from pleura.prevent.depots.boxes import BOXES
 from pleura.prevent.depots.snapshot import HEADS, SNAPSHOTS, Head, heads_of, opens
 from pleura.prevent.keyring import Keyring
+from pleura.prevent.vault import UNREADABLE
 
 OWNER: Final = "owner"
 _MOST_MARK: Final = 4096

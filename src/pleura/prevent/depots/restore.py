@@ -9,9 +9,9 @@ from pleura.crypto.roots.root import Root, open_by_recovery
 from pleura.domain.errors import EnvironmentFault, NotFound, SealBroken
 from pleura.domain.images import SealedImage
 from pleura.domain.ports import ObjectStore
-from pleura.prevent.depots.boxes import UNREADABLE, Boxes
+from pleura.prevent.depots.boxes import Boxes
 from pleura.prevent.depots.snapshot import Head, newest_head, read_snapshot
-from pleura.prevent.vault import objects_of
+from pleura.prevent.vault import UNREADABLE, objects_of
 
 
 def open_newest(

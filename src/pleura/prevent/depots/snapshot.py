@@ -18,7 +18,7 @@ from pleura.crypto.roots.root import Root
 from pleura.domain.errors import NotFound, PleuraError, SealBroken
 from pleura.domain.ports import ObjectStore, Unit
 from pleura.ledger.entries import decode
-from pleura.prevent.depots.boxes import UNREADABLE
+from pleura.prevent.vault import UNREADABLE
 
 HEADS: Final = "heads/"
 SNAPSHOTS: Final = "snapshots/"
