@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.adapters.neighbours import InvertedLists
 from pleura.domain.tracing import ACCUSATION_LIMIT, false_match_probability
 from pleura.imaging.mark.layout import PLAN_BYTES, STREAM_BYTES, Mark, plan
 from pleura.imaging.mark.polar import PAYLOAD_BYTES
 from pleura.imaging.mark.read import Residual, own_part, payloads, residual, score
 from pleura.imaging.match.features import Features
-from pleura.imaging.match.rank import rank
+from pleura.imaging.match.index import FeatureIndex
 from pleura.imaging.match.sketch import Sketch
 from pleura.imaging.rasters import to_raster
 from pleura.imaging.simulate.phantom import phantom
@@ -51,8 +53,14 @@ class Shelf:
     sketches: Sequence[Sketch]
 
     def candidates(self, suspect: Features, limit: int) -> list[tuple[str, Features]]:
-        originals = [sketch.features for sketch in self.sketches]
-        return [(str(number), originals[number]) for number in rank(suspect, originals)[:limit]]
+        found = self._index.candidates(suspect, limit)
+        return [(name, self.sketches[int(name)].features) for name in found]
+
+    @cached_property
+    def _index(self) -> FeatureIndex:
+        index = FeatureIndex(InvertedLists())
+        index.add((str(number), index.encode(sketch.features)) for number, sketch in enumerate(self.sketches))
+        return index
 
     def work(self, image: str) -> bytes:
         return self.sketches[int(image)].work.to_bytes()

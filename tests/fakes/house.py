@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.fakes.clock import FakeClock
 from tests.fakes.machine import FakeMachine
+from tests.fakes.neighbours import EveryDescriptor
 from tests.fakes.objects import FakeObjects
 from tests.fakes.records import FakeRecords
 from tests.fakes.worker import InProcessWorker
@@ -18,7 +19,7 @@ from pleura.crypto.roots.root import Passphrase, Root, create, new_passphrase
 from pleura.domain.custody.places import BucketFacts, FolderPlace, Place
 from pleura.domain.errors import EnvironmentFault, Refused
 from pleura.ledger.ledger import Ledger
-from pleura.monitor.trace import EveryOriginal, Tracer
+from pleura.monitor.trace import Tracer
 from pleura.prevent.archive import VaultArchive
 from pleura.prevent.arrivals import Arrivals
 from pleura.prevent.copies import Copies
@@ -26,6 +27,8 @@ from pleura.prevent.custody.erasure import Erasure
 from pleura.prevent.custody.keys import Keys
 from pleura.prevent.custody.rules import Rules
 from pleura.prevent.depots.depots import Depots
+from pleura.prevent.finding.originals import Originals
+from pleura.prevent.finding.packs import Packs
 from pleura.prevent.health.doctor import Doctor
 from pleura.prevent.health.inventory import Inventory
 from pleura.prevent.keyring import Keyring, found_keyring, load_keyring
@@ -70,6 +73,7 @@ class FakeHouse:
     records: FakeRecords = field(default_factory=FakeRecords)
     objects: FakeObjects = field(default_factory=FakeObjects)
     worker: InProcessWorker = field(default_factory=InProcessWorker)
+    pack_files: FakeObjects = field(default_factory=FakeObjects)
     clock: FakeClock = field(default_factory=FakeClock)
     machine: FakeMachine = field(default_factory=FakeMachine)
     bucket: BucketFacts = field(default_factory=BucketFacts)
@@ -98,9 +102,11 @@ class FakeHouse:
         self.copies = Copies(**parts)  # type: ignore[arg-type]
         self.sketcher = Sketcher(records=self.records, vault=self.vault, worker=self.worker)
         archive = VaultArchive(self.vault, self.sketcher, self.copies, self.keyring)
+        self.packs = Packs(self.pack_files)
+        self.originals = Originals(self.vault, self.sketcher, archive, self.packs, EveryDescriptor)
         self.tracer = Tracer(
             archive=archive,
-            search=EveryOriginal(archive),
+            search=self.originals,
             worker=self.worker,
             records=self.records,
             ledger=self.ledger,
@@ -138,6 +144,7 @@ class FakeHouse:
             records=self.records,
             objects=self.objects,
             vault=self.vault,
+            packs=self.packs,
             ledger=self.ledger,
             keys=self.keys,
             depots=self.depots,
@@ -147,6 +154,7 @@ class FakeHouse:
             records=self.records,
             objects=self.objects,
             vault=self.vault,
+            originals=self.originals,
             sketcher=self.sketcher,
             inventory=Inventory(
                 records=self.records, vault=self.vault, copies=self.copies, keyring=self.keyring

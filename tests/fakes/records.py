@@ -131,6 +131,9 @@ class FakeCatalogue:
     def image_count(self) -> int:
         return len(self.sealed_images)
 
+    def sketched(self) -> Sequence[str]:
+        return [sealed.image.id for sealed in self.images() if sealed.sketch_name is not None]
+
     def unsketched(self) -> Sequence[str]:
         return [sealed.image.id for sealed in self.images() if sealed.sketch_name is None]
 

@@ -53,7 +53,9 @@ class Machine:
         root_files = [path for path in self._home.path.glob(".*") if path.is_file()]
         unused = self._home.database_left_behind()
         founding = [path for path in self._home.path.glob(f"{BUILDING}*/**/*") if path.is_file()]
-        return [*FolderObjects(self._home.objects).unfinished(), *root_files, *unused, *scratch, *founding]
+        objects = FolderObjects(self._home.objects).unfinished()
+        packs = [path for path in self._home.packs.glob(".*") if path.is_file()]
+        return [*objects, *packs, *root_files, *unused, *scratch, *founding]
 
     def sweep(self) -> None:
         """Remove the leftovers; the caller is alone in the home. Raises EnvironmentFault."""

@@ -31,8 +31,9 @@ from pleura.domain.custody.places import BucketPlace, FolderPlace, Place
 from pleura.domain.ids import new_id
 from pleura.domain.installation import TokenKey
 from pleura.domain.ports import Clock, ObjectStore, PictureWorker, Records, RootHolder
+from pleura.imaging.match.index import Neighbours
 from pleura.ledger.ledger import Ledger
-from pleura.monitor.trace import EveryOriginal, Tracer
+from pleura.monitor.trace import Tracer
 from pleura.prevent.archive import VaultArchive
 from pleura.prevent.arrivals import Arrivals
 from pleura.prevent.copies import Copies
@@ -40,6 +41,8 @@ from pleura.prevent.custody.erasure import Erasure
 from pleura.prevent.custody.keys import Keys
 from pleura.prevent.custody.rules import Rules
 from pleura.prevent.depots.depots import Depots
+from pleura.prevent.finding.originals import Originals
+from pleura.prevent.finding.packs import Packs
 from pleura.prevent.health.doctor import Doctor
 from pleura.prevent.health.inventory import Inventory
 from pleura.prevent.keyring import Keyring, load_keyring
@@ -66,6 +69,7 @@ class House:
     """The ledger's public key, 32 bytes of Ed25519."""
     vault: Vault
     arrivals: Arrivals
+    originals: Originals
     sketcher: Sketcher
     copies: Copies
     tracer: Tracer
@@ -190,6 +194,8 @@ def _wire(
     )
     sketcher = Sketcher(records=records, vault=vault, worker=worker)
     archive = VaultArchive(vault, sketcher, copies, keyring)
+    packs = Packs(FolderObjects(home.packs))
+    originals = Originals(vault, sketcher, archive, packs, _engine)
     keys = Keys(records=records, ledger=ledger, keyring=keyring, root_file=home, holder=holder)
     depots = Depots(
         records=records,
@@ -214,11 +220,12 @@ def _wire(
         ledger_key=keyring.signer.public,
         vault=vault,
         arrivals=arrivals,
+        originals=originals,
         sketcher=sketcher,
         copies=copies,
         tracer=Tracer(
             archive=archive,
-            search=EveryOriginal(archive),
+            search=originals,
             worker=worker,
             records=records,
             ledger=ledger,
@@ -232,6 +239,7 @@ def _wire(
             records=records,
             objects=objects,
             vault=vault,
+            packs=packs,
             ledger=ledger,
             keys=keys,
             depots=depots,
@@ -242,6 +250,7 @@ def _wire(
             records=records,
             objects=objects,
             vault=vault,
+            originals=originals,
             sketcher=sketcher,
             inventory=Inventory(records=records, vault=vault, copies=copies, keyring=keyring),
             ledger=ledger,
@@ -253,6 +262,13 @@ def _wire(
         ),
         workspace=home.workspace,
     )
+
+
+def _engine() -> Neighbours:
+    # It takes a moment to load, which a command that looks for nothing should not pay for.
+    from pleura.adapters.neighbours import InvertedLists  # noqa: PLC0415
+
+    return InvertedLists()
 
 
 @contextlib.contextmanager

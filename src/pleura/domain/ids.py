@@ -17,6 +17,7 @@ KINDS: Final = {
     "snapshot": "snp",
     "sketch": "skt",
     "home": "hom",
+    "pack": "pck",
 }
 
 

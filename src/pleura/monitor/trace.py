@@ -1,7 +1,7 @@
 """Trace: from a suspect picture to the one copy it came from, with its error probability.
 
 1. The suspect is decoded in a disposable worker without keys.
-2. Candidates: the features of all originals, ranked by votes (`Search` is where an index plugs in).
+2. Candidates: the originals whose features vote for the suspect, from an index (`imaging.match.index`).
 3. Alignment: the best candidates are registered to the suspect, one after the other.
 4. Residual: what of the suspect the original does not explain, measured without any key.
 5. Scores: every copy of that image is correlated with the residual. A copy is named only when the
@@ -29,7 +29,6 @@ from pleura.domain.tracing import ACCUSATION_LIMIT, TraceReport, Verdict, false_
 from pleura.imaging.mark.layout import PLAN_BYTES, STREAM_BYTES, Plan, plan
 from pleura.imaging.mark.read import Residual, own_part, payloads, residual, score
 from pleura.imaging.match.features import Features, features
-from pleura.imaging.match.rank import rank
 from pleura.imaging.match.register import Alignment, Geometry, align, find_geometry
 from pleura.imaging.match.sketch import Work
 from pleura.imaging.match.suspect import views
@@ -112,26 +111,11 @@ class _Close:
 
 
 class Search(Protocol):
-    """Where candidates come from; an index takes the place of `EveryOriginal`."""
+    """Where candidates come from."""
 
     def candidates(self, suspect: Features, limit: int) -> Sequence[tuple[str, Features]]:
-        """At most *limit* originals that *suspect* may come from, likeliest first."""
+        """At most *limit* originals that *suspect* may come from with their features, likeliest first."""
         ...
-
-
-class EveryOriginal:
-    """A search that compares with every original: right up to some thousands."""
-
-    def __init__(self, archive: Archive) -> None:
-        self._archive = archive
-
-    def candidates(self, suspect: Features, limit: int) -> Sequence[tuple[str, Features]]:
-        """At most *limit* originals, most votes first."""
-        names, originals = [], []
-        for name, stored in self._archive.sketches():
-            names.append(name)
-            originals.append(Features.from_bytes(stored))
-        return [(names[number], originals[number]) for number in rank(suspect, originals)[:limit]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import BinaryIO
 
 from pleura.crypto.keys import keyed_digest_of
@@ -24,16 +24,9 @@ class VaultArchive:
         self._copies = copies
         self._keyring = keyring
 
-    def sketches(self) -> Iterator[tuple[str, bytes]]:
-        """Name and features of every original; those that came in since the last time are sketched first.
-
-        Left out is an original that cannot be sketched now.
-        """
-        self._sketcher.catch_up()
-        for image in self._vault.sketched():
-            features = self._part(image, self._vault.features)
-            if features is not None:
-                yield image, features
+    def features(self, image_id: str) -> bytes | None:
+        """The features of one original; None where neither its sketch nor the original opens."""
+        return self._part(image_id, self._vault.features)
 
     def work(self, image_id: str) -> bytes | None:
         """The work image of one original; None where neither its sketch nor the original opens."""

@@ -12,7 +12,7 @@ import msgspec
 
 from pleura.crypto.container import CHUNK, commitment_of, open_all, open_range, open_stream, seal
 from pleura.crypto.fields import open_field, seal_field
-from pleura.crypto.keys import new_key, unwrap, wrap
+from pleura.crypto.keys import derive, new_key, unwrap, wrap
 from pleura.domain.errors import EnvironmentFault, NotFound, PleuraError, SealBroken
 from pleura.domain.ids import new_id
 from pleura.domain.images import Identity, Image, ImageFacts, Patient, SealedImage
@@ -90,9 +90,9 @@ class Vault:
             return [sealed.image for sealed in unit.catalogue.images()]
 
     def sketched(self) -> list[str]:
-        """The images that have a sketch, oldest first."""
+        """The images that have a sketch, in no order."""
         with self._records.read() as unit:
-            return [sealed.image.id for sealed in unit.catalogue.images() if sealed.sketch_name is not None]
+            return list(unit.catalogue.sketched())
 
     def page(self, size: int, *, before: str | None = None, patient: str | None = None) -> list[Image]:
         """At most *size* images, newest first, from before the image *before*, of one patient or of all."""
@@ -190,6 +190,10 @@ class Vault:
     def work(self, image_id: str) -> bytes:
         """The work image of the original, as `imaging.match` wrote it; raises NotFound as `features` does."""
         return self._sketch_part(image_id, FEATURES_BYTES, _MAX_WORK)
+
+    def search_key(self, image_id: str) -> bytes:
+        """The key of what the search keeps of an image; raises NotFound."""
+        return derive(self._dek(*self._find(image_id)), "search")
 
     def seal_facts(self, image_id: str, facts: ImageFacts, patient: Patient) -> bytes:
         """*facts* sealed under the patient's key."""

@@ -6,13 +6,14 @@ import cv2
 import numpy as np
 import pytest
 from tests.fakes.films import film, marks_of_one_image
+from tests.fakes.neighbours import EveryDescriptor
 
 from pleura.domain.errors import BadInput
 from pleura.imaging.mark.embed import embed
 from pleura.imaging.mark.layout import plan
 from pleura.imaging.mark.read import own_part, residual, score
 from pleura.imaging.match.features import FEATURES_BYTES, Features, features
-from pleura.imaging.match.rank import rank
+from pleura.imaging.match.index import FeatureIndex
 from pleura.imaging.match.register import align, find_geometry
 from pleura.imaging.match.sketch import Sketch, Work, make_sketch
 from pleura.imaging.match.suspect import views
@@ -28,9 +29,11 @@ SKETCHES = [make_sketch(picture) for picture in FILMS]
 )
 def test_a_marked_copy_is_found_and_read_after(attack: str) -> None:
     leaked = ATTACKS[attack](embed(FILMS[2], MARK), np.random.default_rng(1))
+    index = FeatureIndex(EveryDescriptor())
+    index.add((str(number), index.encode(sketch.features)) for number, sketch in enumerate(SKETCHES))
 
     for view in views(leaked):
-        number = rank(view.features, [sketch.features for sketch in SKETCHES])[0]
+        number = int(index.candidates(view.features, 1)[0])
         geometry = find_geometry(view.features, SKETCHES[number].features)
         if geometry is None or geometry.inliers < 20:
             continue
@@ -54,19 +57,10 @@ def test_a_stranger_does_not_hold() -> None:
         assert not held
 
 
-def test_a_picture_without_features_ranks_without_complaint() -> None:
+def test_a_picture_without_features_has_no_geometry() -> None:
     blank = features(np.full((100, 100), 128, np.uint8), 500)
 
-    assert rank(blank, [sketch.features for sketch in SKETCHES]) == list(range(6))
     assert find_geometry(blank, SKETCHES[0].features) is None
-
-
-def test_ranking_among_no_originals_gives_none() -> None:
-    assert rank(SKETCHES[0].features, []) == []
-
-
-def test_one_original_alone_is_still_ranked() -> None:
-    assert rank(SKETCHES[0].features, [SKETCHES[0].features]) == [0]
 
 
 def test_a_sketch_comes_back_from_its_bytes() -> None:

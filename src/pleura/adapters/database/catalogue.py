@@ -164,6 +164,12 @@ class SqlCatalogue:
         """The number of images."""
         return int(self._connection.execute(select(func.count()).select_from(schema.images)).scalar_one())
 
+    def sketched(self) -> Sequence[str]:
+        """The images that have a sketch, in no order."""
+        table = schema.images
+        statement = select(table.c.id).where(table.c.sketch_name.is_not(None))
+        return list(self._connection.execute(statement).scalars())
+
     def unsketched(self) -> Sequence[str]:
         """The images that have no sketch yet, oldest first."""
         table = schema.images

@@ -32,8 +32,7 @@ from pleura.adapters.storage.moving import (
 )
 from pleura.domain.errors import EnvironmentFault, Refused
 
-_REST: Final = (*DATABASES, OBJECTS)
-"""What is left of a home whose root file is lost."""
+_REST: Final = (*DATABASES, OBJECTS)  # what is left of a home whose root file is lost
 
 
 @dataclass(frozen=True)
@@ -76,6 +75,11 @@ class Home:
     def objects(self) -> Path:
         """Sealed originals and sketches."""
         return self.path / OBJECTS
+
+    @property
+    def packs(self) -> Path:
+        """What the search keeps of the originals; all of it can be made again."""
+        return self.path / "search"
 
     @property
     def scratch(self) -> Path:

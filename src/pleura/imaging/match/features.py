@@ -20,6 +20,10 @@ SUSPECT_FEATURES: Final = 2500
 
 _CONTRAST: Final = 0.02  # half of SIFT's default: radiographs are soft
 _SCALE: Final = 512.0  # RootSIFT entries are below 1/2 but for a few, which saturate
+
+SQUARED_LENGTH: Final = _SCALE**2
+"""Of every descriptor."""
+
 _HEADER: Final = struct.Struct("<4sI")
 _MAGIC: Final = b"PLF1"
 _ROW: Final = np.dtype([("place", "<f4", (4,)), ("descriptor", "u1", (128,))])

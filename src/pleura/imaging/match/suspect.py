@@ -1,4 +1,4 @@
-"""A suspect picture as it may have to be looked at: as it is, mirrored, as a negative."""
+"""A suspect picture as it may have to be looked at: as it is, mirrored, as a negative, and part by part."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +18,15 @@ SUSPECT_SIDE: Final = 1280
 
 _GRID_BLUR: Final = 1.0  # pixels; takes the sub-pixel grid of a photographed screen away
 
+# A film on a page: what is left where strokes and rules are gone, and is not paper.
+_PAGE_SIDE: Final = 512
+_STROKE: Final = 13  # pixels of the page, wider than its letters and lines
+_TINT: Final = 24  # grey levels from the paper
+_LEAST_SIDE: Final = 48  # pixels of the page
+_FILLED: Final = 0.55  # of its box
+_MOST_PARTS: Final = 6
+_WHOLE: Final = 0.8  # of the picture: such a part is looked at already
+
 
 @dataclass(frozen=True, kw_only=True)
 class View:
@@ -24,10 +34,70 @@ class View:
 
     grey: Grey
     features: Features
+    to_suspect: NDArray[np.float64]
+    """The homography from pixels of ``grey`` to pixels of the suspect."""
 
 
 def views(suspect: NDArray[Any]) -> Iterator[View]:
-    """The views of an 8-bit grey or RGB picture, likeliest first, each made only when asked for."""
-    grey = np.ascontiguousarray(shrunk(luma(suspect), SUSPECT_SIDE), dtype=np.uint8)
-    for picture in (grey, np.ascontiguousarray(grey[:, ::-1]), np.bitwise_not(grey)):
-        yield View(grey=picture, features=features(picture, SUSPECT_FEATURES, smooth=_GRID_BLUR))
+    """The views of an 8-bit grey or RGB picture, likeliest first, each made only when asked for.
+
+    The whole as it is, mirrored, and as a negative; then every part that may be a film by itself, as it is
+    and mirrored.
+    """
+    grey = luma(suspect)
+    yield from _looks(grey, (0, 0), negative=True)
+    for column, row, columns, rows in parts(grey):
+        yield from _looks(grey[row : row + rows, column : column + columns], (column, row), negative=False)
+
+
+def parts(grey: NDArray[Any]) -> list[tuple[int, int, int, int]]:
+    """Column, row, columns and rows of at most six parts that may be films on a page, largest first.
+
+    Letters, lines and rules go (a closing for dark ones, an opening for light ones); what is then not the
+    commonest grey level, and fills its box, is a part.
+    """
+    page = np.asarray(shrunk(grey, _PAGE_SIDE), dtype=np.uint8)
+    scale = max(grey.shape) / max(page.shape)
+    kernel = np.ones((_STROKE, _STROKE), np.uint8)
+    calm = cv2.morphologyEx(cv2.morphologyEx(page, cv2.MORPH_CLOSE, kernel), cv2.MORPH_OPEN, kernel)
+    paper = int(np.bincount(calm.ravel(), minlength=256).argmax())
+    tinted = (cv2.absdiff(calm, np.full_like(calm, paper)) > _TINT).astype(np.uint8)
+    outlines, _ = cv2.findContours(tinted, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    boxes = [tuple(cv2.boundingRect(outline)) for outline in outlines if _is_film(outline, page.size)]
+    boxes.sort(key=lambda box: -box[2] * box[3])
+    return [_scaled(box, scale, grey.shape) for box in boxes[:_MOST_PARTS]]
+
+
+def _is_film(outline: NDArray[Any], page: int) -> bool:
+    _, _, columns, rows = cv2.boundingRect(outline)
+    return (
+        min(columns, rows) >= _LEAST_SIDE
+        and cv2.contourArea(outline) >= _FILLED * columns * rows
+        and columns * rows <= _WHOLE * page
+    )
+
+
+def _scaled(box: tuple[int, ...], scale: float, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """The box in pixels of the picture, a little wider, for the outline may have lost its edge."""
+    column, row, columns, rows = (edge * scale for edge in box)
+    left, top = max(0, int(column - scale)), max(0, int(row - scale))
+    right = min(shape[1], int(column + columns + 2 * scale))
+    bottom = min(shape[0], int(row + rows + 2 * scale))
+    return left, top, right - left, bottom - top
+
+
+def _looks(part: NDArray[Any], corner: tuple[int, int], *, negative: bool) -> Iterator[View]:
+    grey = np.ascontiguousarray(shrunk(part, SUSPECT_SIDE), dtype=np.uint8)
+    rows, columns = grey.shape
+    place = np.array(
+        [[part.shape[1] / columns, 0, corner[0]], [0, part.shape[0] / rows, corner[1]], [0, 0, 1]]
+    )
+    flip = np.array([[-1.0, 0, columns - 1], [0, 1, 0], [0, 0, 1]])
+    yield _view(grey, place)
+    yield _view(np.ascontiguousarray(grey[:, ::-1]), place @ flip)
+    if negative:
+        yield _view(np.bitwise_not(grey), place)
+
+
+def _view(grey: Grey, place: NDArray[np.float64]) -> View:
+    return View(grey=grey, features=features(grey, SUSPECT_FEATURES, smooth=_GRID_BLUR), to_suspect=place)

@@ -24,6 +24,7 @@ from pleura.ledger.ledger import InclusionProof, Ledger
 from pleura.prevent.custody.keys import Keep, Keys
 from pleura.prevent.custody.rules import APPROVALS, rule, second_person_needed
 from pleura.prevent.depots.depots import Depots
+from pleura.prevent.finding.packs import Packs
 from pleura.prevent.patients import rekey
 from pleura.prevent.vault import Vault, objects_of
 
@@ -69,6 +70,7 @@ class Erasure:
     records: Records
     objects: ObjectStore
     vault: Vault
+    packs: Packs
     ledger: Ledger
     keys: Keys
     depots: Depots
@@ -163,7 +165,7 @@ class Erasure:
         1. Rows with wrapped keys, the ledger entry and the note of what is still to be done go in one
            transaction, in which a patient who keeps images gets a new key: from here nothing in this home
            opens the erased images, and `resume` completes a run that is cut.
-        2. Objects are deleted here.
+        2. Objects are deleted here, and what the search kept.
         3. The root epoch is rotated, so that no copy of the rows from before opens them either.
         4. Objects are deleted in every depot; where one cannot be reached, that stays noted.
         """
@@ -176,6 +178,7 @@ class Erasure:
         """The erasures under way, which are complete now, and depots that were out of reach tried again."""
         begun = self.under_way()
         self._delete_here()
+        self.packs.forget([image for each in begun for image in each.images])
         epochs = [each.root_epoch for each in begun]
         code = self.keys.retire(max(epochs), actor=actor, keep=keep) if begun else b""
         reached = self.depots.erase(actor=actor)

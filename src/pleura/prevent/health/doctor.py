@@ -17,6 +17,7 @@ from pleura.domain.ports import Catalogue, Clock, Machine, ObjectStore, Records
 from pleura.ledger.ledger import Ledger
 from pleura.ledger.verification import LedgerReport
 from pleura.prevent.depots.proving import DepotView
+from pleura.prevent.finding.originals import Originals
 from pleura.prevent.health.check import Check
 from pleura.prevent.health.check import failed as _failed
 from pleura.prevent.health.check import found as _found
@@ -41,6 +42,7 @@ class Doctor:
     records: Records
     objects: ObjectStore
     vault: Vault
+    originals: Originals
     sketcher: Sketcher
     inventory: Inventory
     ledger: Ledger
@@ -71,6 +73,7 @@ class Doctor:
             "objects": functools.partial(self._objects, deep=deep),
             "orphans": self._orphans,
             "sketches": functools.partial(self._sketches, deep=deep),
+            "search": self._search,
             "leftovers": self._leftovers,
             "font": self._font,
             "browser": self._browser,
@@ -105,6 +108,7 @@ class Doctor:
             self.ledger.append(unit.ledger, "repair", actor, orphans=len(orphans), leftovers=leftovers)
         for image in self._damaged_sketches(whole=True):
             self.sketcher.renew(image)
+        self.originals.sweep()
         self.sketcher.catch_up()
         return len(orphans), leftovers
 
@@ -272,6 +276,17 @@ class Doctor:
             "pleura doctor --repair",
             count=len(pending),
             some=" ".join(pending[:_SHOWN]),
+        )
+
+    def _search(self) -> Check:
+        strays = self.originals.strays()
+        if not strays:
+            return _well("search", "the search keeps nothing of images that are not here")
+        return _ill(
+            "search",
+            "the search keeps something of {count} images that are not here; nothing opens it",
+            "pleura doctor --repair",
+            count=len(strays),
         )
 
     def _leftovers(self) -> Check:

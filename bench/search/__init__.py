@@ -1,0 +1,1 @@
+"""Search: is the right original found, how fast, and in how much memory."""
