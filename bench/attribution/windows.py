@@ -26,27 +26,34 @@ WINDOWS = {
 LEAKS = ("none", "jpeg-50", "phone-photo")
 
 
-def _values(picture: Picture, dice: np.random.Generator) -> NDArray[np.uint16]:
-    """The film with 12 bits: its grey levels spread over the range, with the noise of a detector."""
-    spread = picture.astype(np.float32) * 16 + 8 + dice.normal(0, 6, picture.shape)
+def stored_values(
+    picture: Picture, dice: np.random.Generator, window: tuple[float, float] = (0.0, 1.0)
+) -> NDArray[np.uint16]:
+    """The film with 12 bits: its grey levels spread over a window, with the noise of a detector."""
+    foot, width = window[0] * WHITE, (window[1] - window[0]) * (WHITE + 1)
+    step = width / 256
+    noise = dice.normal(0, 6, picture.shape) * (step / 16)
+    spread = foot + (picture.astype(np.float32) + 0.5) * step + noise
     return np.clip(np.rint(spread), 0, WHITE).astype(np.uint16)
 
 
-def _shown(values: NDArray[np.uint16], window: tuple[float, float]) -> Picture:
+def shown(values: NDArray[np.uint16], window: tuple[float, float]) -> Picture:
     black, white = (share * WHITE for share in window)
-    return np.clip(np.rint((values - black) * (255 / (white - black))), 0, 255).astype(np.uint8)
+    grey = np.rint((values - black) * (255 / (white - black)))
+    return np.asarray(np.clip(grey, 0, 255), dtype=np.uint8)
 
 
 def run(pictures: Sequence[Picture], seed: int) -> None:
     """Print how many copies are named in each window after each leak."""
     dice = np.random.default_rng(seed)
-    originals = [_values(picture, dice) for picture in pictures]
-    shelf = Shelf([make_sketch(_shown(values, WINDOWS["default"])) for values in originals])
+    originals = [stored_values(picture, dice) for picture in pictures]
+    shelf = Shelf([make_sketch(shown(values, WINDOWS["default"])) for values in originals])
     made = {film: marks(film, 3, seed) for film in range(len(pictures))}
-    copies, greatest, power = [], 0, []
+    copies, greatest, bound, power = [], 0, 0, list[float]()
     for film, values in enumerate(originals):
         stored = StoredPixels(raster=to_raster(values), bits_stored=BITS, black=0.0, white=WHITE)
         copy = to_array(embed_stored(stored, made[film][1]))
+        bound = stored_bound(stored)
         change = copy.astype(np.int32) - values
         greatest, power = (
             max(greatest, int(np.abs(change).max())),
@@ -55,14 +62,14 @@ def run(pictures: Sequence[Picture], seed: int) -> None:
         copies.append(copy)
     print(
         f"{len(pictures)} films of {BITS} bits, seed {seed}; stored values change by at most {greatest} "
-        f"(bound {stored_bound(BITS)}) of {int(WHITE) + 1}, root mean square {np.mean(power):.1f}\n"
+        f"(bound {bound}) of {int(WHITE) + 1}, root mean square {np.mean(power):.1f}\n"
     )
     print("| window | leak | right | payload read | least z |")
     print("|---|---|---|---|---|")
     for window, ends in WINDOWS.items():
         for leak in LEAKS:
             found = [
-                read(ATTACKS[leak](_shown(copy, ends), np.random.default_rng((seed, film))), shelf, made)
+                read(ATTACKS[leak](shown(copy, ends), np.random.default_rng((seed, film))), shelf, made)
                 for film, copy in enumerate(copies)
             ]
             right = [

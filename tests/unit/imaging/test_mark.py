@@ -181,8 +181,54 @@ def test_stored_values_change_within_the_stated_bound(
 
     change = marked.astype(int) - values
     assert marked.dtype == values.dtype
-    assert 0 < np.abs(change).max() <= stored_bound(bits)
+    assert 0 < np.abs(change).max() <= stored_bound(stored)
     assert read(shown, FILM, MARK) > 8
+
+
+@pytest.mark.parametrize(
+    ("bits", "width", "bound"),
+    [
+        (8, 255.0, 4),
+        (10, 1023.0, 4),
+        (12, 4095.0, 16),
+        (16, 65535.0, 256),
+        (16, 400.0, 6),  # a CT: 1/256 of its range would be more than half of this window
+        (12, -400.0, 6),  # MONOCHROME1
+        (12, 40.0, 1),
+        (16, 0.0, 1),
+    ],
+)
+def test_the_bound_of_stored_values_is_what_the_format_says(bits: int, width: float, bound: int) -> None:
+    raster = to_raster(np.zeros((1, 1), np.uint16))
+    stored = StoredPixels(raster=raster, bits_stored=bits, black=100.0, white=100.0 + width)
+
+    assert stored_bound(stored) == bound
+
+
+def test_a_narrow_window_over_many_bits_shows_no_more_than_a_rendition_does() -> None:
+    black, white = -160.0, 240.0
+    values = (black + FILM.astype(float) / 255 * (white - black)).round().astype(np.int16)
+    stored = StoredPixels(raster=to_raster(values), bits_stored=16, black=black, white=white)
+
+    marked = to_array(embed_stored(stored, MARK))
+
+    def shown(of: NDArray[np.int16]) -> NDArray[np.uint8]:
+        return np.clip(np.floor((of - black) / (white - black) * 255 + 0.5), 0, 255).astype(np.uint8)
+
+    assert np.abs(shown(marked).astype(int) - shown(values)).max() <= MAX_CHANGE
+    assert psnr(shown(values), shown(marked)) >= 48
+    assert read(shown(marked), FILM, MARK) > 60
+
+
+def test_a_window_of_few_stored_values_still_carries_a_mark() -> None:
+    values = (100 + FILM.astype(float) / 255 * 30).round().astype(np.uint16)
+    stored = StoredPixels(raster=to_raster(values), bits_stored=12, black=100.0, white=130.0)
+
+    marked = to_array(embed_stored(stored, MARK))
+    shown = np.clip((marked.astype(float) - 100) / 30 * 255, 0, 255).astype(np.uint8)
+
+    assert np.abs(marked.astype(int) - values).max() == 1
+    assert read(shown, FILM, MARK) > 15
 
 
 def test_a_stored_value_never_leaves_its_bits() -> None:

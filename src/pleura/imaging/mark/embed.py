@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import cv2
@@ -17,9 +18,10 @@ TARGET_PSNR: Final = 50.0
 """Of an 8-bit rendition, in dB; the promise is 45."""
 
 MAX_CHANGE: Final = 4
-"""Grey levels by which one pixel of an 8-bit rendition may change."""
+"""Grey levels by which one pixel may change: of an 8-bit rendition, or of a DICOM copy as displayed."""
 
 _ROUNDS: Final = 3
+_LEAST_POWER: Final = 0.25  # stored values; below it rounding leaves nothing of a mark
 
 
 def embed(picture: NDArray[np.uint8], mark: Mark) -> NDArray[np.uint8]:
@@ -44,9 +46,22 @@ def embed(picture: NDArray[np.uint8], mark: Mark) -> NDArray[np.uint8]:
     return np.asarray(np.clip(picture + added, 0, 255), dtype=np.uint8)
 
 
-def stored_bound(bits_stored: int) -> int:
-    """Stored values by which one pixel of a DICOM copy may change: 1/256 of the range, and never below 6."""
-    return max(MAX_CHANGE, 1 << max(bits_stored - 8, 0))
+def stored_bound(stored: StoredPixels) -> int:
+    """Stored values by which one pixel of a DICOM copy may change, at least 1.
+
+    1/256 of the range of the stored bits, or 4 where that is less; and never more than ``MAX_CHANGE`` grey
+    levels of the default window, where 1 stored value is not more already. A narrow window over a wide
+    range, as of a CT, would else show far more than a rendition does.
+    """
+    of_range = max(MAX_CHANGE, 1 << max(stored.bits_stored - 8, 0))
+    of_window = int(MAX_CHANGE * abs(stored.white - stored.black) / 255)
+    return max(1, min(of_range, of_window))
+
+
+def displayed_bound(stored: StoredPixels) -> int:
+    """Grey levels by which `stored_bound` may show in a straight default window: 4 or fewer from 64 wide."""
+    width = abs(stored.white - stored.black)
+    return min(255, math.ceil(255 * stored_bound(stored) / width)) if width else 255
 
 
 def embed_stored(stored: StoredPixels, mark: Mark) -> Raster:
@@ -56,18 +71,24 @@ def embed_stored(stored: StoredPixels, mark: Mark) -> Raster:
     than `stored_bound`, and none leaves the range of its stored bits.
     """
     values = to_array(stored.raster)
-    bound = stored_bound(stored.bits_stored)
+    bound = stored_bound(stored)
     shown = _shown(values, stored)
     design = _design(to_work(shown), mark, _shape(luma(values)))
     # White below black (MONOCHROME1) turns the change around, so that it looks the same on screen.
     direction = 1 if stored.white >= stored.black else -1
-    strength = direction * bound / 3 / max(_rms(design), 1e-6)
+    strength = direction * _stored_power(stored) / max(_rms(design), 1e-6)
     change = np.rint(np.clip(strength * design, -bound, bound)).astype(np.int32)
     added = change if values.ndim == 2 else change[..., None]
     low, high = _range(stored)
     inside = (values >= low) & (values <= high)
     marked = np.where(inside, np.clip(values.astype(np.int32) + added, low, high), values)
     return to_raster(marked.astype(values.dtype))
+
+
+def _stored_power(stored: StoredPixels) -> float:
+    """Root mean square of the change in stored values: a third of the bound, or less as of a rendition."""
+    of_rendition = abs(stored.white - stored.black) * 10 ** (-TARGET_PSNR / 20)
+    return max(_LEAST_POWER, min(stored_bound(stored) / 3, of_rendition))
 
 
 def psnr(original: NDArray[Any], copy: NDArray[Any], peak: float = 255.0) -> float:
