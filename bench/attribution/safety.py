@@ -2,73 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
-import cv2
 import numpy as np
 from bench.attribution.stage import Picture, marks
-from numpy.typing import NDArray
+from bench.attribution.windows import BITS, WHITE, shown, stored_values
 
-from pleura.imaging.mark.embed import MAX_CHANGE, embed, psnr
+from pleura.domain.rasters import StoredPixels
+from pleura.imaging.mark.embed import MAX_CHANGE, displayed_bound, embed, embed_stored, stored_bound
+from pleura.imaging.mark.layout import Mark
+from pleura.imaging.rasters import decode_own, encode_jpeg, to_array, to_raster
+from pleura.imaging.safety.likeness import Measured, StoredChange, measure, stored_change
+from pleura.prevent.copies import JPEG_QUALITY
 
-BLOCK = 64
-
-
-def ssim(first: Picture, second: Picture) -> NDArray[np.float64]:
-    """Structural similarity at every pixel (Wang et al., IEEE Transactions on Image Processing 13, 2004)."""
-    a, b = first.astype(np.float64), second.astype(np.float64)
-
-    def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(cv2.GaussianBlur(values, (11, 11), 1.5), np.float64)
-
-    mean_a, mean_b = mean(a), mean(b)
-    spread_a, spread_b = mean(a * a) - mean_a**2, mean(b * b) - mean_b**2
-    joint = mean(a * b) - mean_a * mean_b
-    light, detail = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    likeness = (2 * mean_a * mean_b + light) * (2 * joint + detail)
-    return np.asarray(likeness / ((mean_a**2 + mean_b**2 + light) * (spread_a + spread_b + detail)))
+WINDOWS = {"full window": (0.0, 1.0), "window of 400": (0.45, 0.45 + 400 / WHITE)}
+"""Feet and heads of the default windows of the copies with stored values, as shares of the range."""
 
 
-def central(shape: tuple[int, int]) -> tuple[slice, slice]:
-    """The middle of a chest film, half of its height and three quarters of its width: mostly lung."""
-    rows, columns = shape
-    return slice(rows // 4, rows * 3 // 4), slice(columns // 8, columns * 7 // 8)
+@dataclass(frozen=True)
+class Row:
+    """One copy of one film."""
 
-
-def worst_block(original: Picture, copy: Picture) -> float:
-    """PSNR of the block of 64 x 64 pixels that changed most, in dB."""
-    rows, columns = (length // BLOCK * BLOCK for length in original.shape)
-    error = (copy[:rows, :columns].astype(np.float64) - original[:rows, :columns]) ** 2
-    blocks = error.reshape(rows // BLOCK, BLOCK, columns // BLOCK, BLOCK).mean(axis=(1, 3))
-    return float(20 * np.log10(255 / np.sqrt(blocks.max())))
+    measured: Measured
+    bound: int | None
+    """Grey levels; None for JPEG, which changes a film too."""
+    stored: StoredChange | None = None
+    stored_bound: int | None = None
 
 
 def run(pictures: Sequence[Picture], seed: int) -> None:
-    """Print one row of least and mean values over all films."""
-    measured = []
-    for film, picture in enumerate(pictures):
-        copy = embed(picture, marks(film, 1, seed)[0])
-        field = central((picture.shape[0], picture.shape[1]))
-        likeness = ssim(picture, copy)
-        measured.append(
-            (
-                float(np.abs(copy.astype(int) - picture).max()),
-                psnr(picture, copy),
-                psnr(picture[field], copy[field]),
-                worst_block(picture, copy),
-                float(likeness.mean()),
-                float(likeness[field].mean()),
-            )
-        )
-    table = np.array(measured)
-    print(f"{len(pictures)} films, seed {seed}; central field: half the height, 3/4 of the width\n")
+    """Print the worst film and the mean over all films, for every form of copy."""
+    forms: dict[str, Callable[[Picture, Mark], Row]] = {
+        "PNG": _png,
+        f"JPEG {JPEG_QUALITY}": _jpeg,
+        **{f"DICOM, {BITS} bits, {name}": partial(_dicom, ends=ends) for name, ends in WINDOWS.items()},
+    }
+    print(f"{len(pictures)} films, seed {seed}; the worst film, and the mean in brackets\n")
     print(
-        "| | greatest change (bound) | PSNR, dB | central field | worst block of 64 x 64 | SSIM | central |"
+        "| copy | greatest change, grey levels (bound) | stored values (bound) | PSNR, dB | lung field "
+        "| worst block of 64 x 64 | SSIM | lung field | worst block |"
     )
-    print("|---|---|---|---|---|---|---|")
-    for name, row in (("worst film", table.min(axis=0)), ("mean", table.mean(axis=0))):
-        change = table[:, 0].max() if name == "worst film" else row[0]
-        print(
-            f"| {name} | {change:.1f} ({MAX_CHANGE}) | {row[1]:.2f} | {row[2]:.2f} | {row[3]:.2f} "
-            f"| {row[4]:.4f} | {row[5]:.4f} |"
-        )
+    print("|---|---|---|---|---|---|---|---|---|")
+    for name, make in forms.items():
+        rows = [make(picture, marks(film, 1, seed)[0]) for film, picture in enumerate(pictures)]
+        print(f"| {name} | {' | '.join(_cells(rows))} |", flush=True)
+    found = sum(row.measured.field == "lung" for row in rows)
+    print(f"\nof the lung field in {found} films of {len(rows)}, of the middle of the picture in the others")
+
+
+def _png(picture: Picture, mark: Mark) -> Row:
+    return Row(measure(picture, embed(picture, mark)), MAX_CHANGE)
+
+
+def _jpeg(picture: Picture, mark: Mark) -> Row:
+    sent = decode_own(encode_jpeg(to_raster(embed(picture, mark)), JPEG_QUALITY))
+    return Row(measure(picture, to_array(sent)), None)
+
+
+def _dicom(picture: Picture, mark: Mark, ends: tuple[float, float]) -> Row:
+    original = stored_values(picture, np.random.default_rng(0), ends)
+    black, white = (share * WHITE for share in ends)
+    stored = StoredPixels(raster=to_raster(original), bits_stored=BITS, black=black, white=white)
+    copy = to_array(embed_stored(stored, mark))
+    return Row(
+        measure(shown(original, ends), shown(copy, ends)),
+        displayed_bound(stored),
+        stored_change(original, copy),
+        stored_bound(stored),
+    )
+
+
+def _cells(rows: Sequence[Row]) -> list[str]:
+    measured = [row.measured for row in rows]
+    change = max(each.change for each in measured)
+    stored = max((row.stored.greatest for row in rows if row.stored), default=None)
+    return [
+        str(change) if rows[0].bound is None else f"{change} ({rows[0].bound})",
+        "-" if stored is None else f"{stored} ({rows[0].stored_bound})",
+        _worst([each.whole.psnr for each in measured], 2),
+        _worst([each.within.psnr for each in measured], 2),
+        _worst([each.least_psnr.value for each in measured], 2),
+        _worst([each.whole.ssim for each in measured], 4),
+        _worst([each.within.ssim for each in measured], 4),
+        _worst([each.least_ssim.value for each in measured], 4),
+    ]
+
+
+def _worst(figures: Sequence[float], digits: int) -> str:
+    return f"{min(figures):.{digits}f} ({np.mean(figures):.{digits}f})"

@@ -29,12 +29,16 @@ VERDICT_COLOURS: Mapping[Verdict, Colour] = MappingProxyType(
 WIDTH = 1800
 """Pixels of the picture from left to right."""
 
-_MARGIN, _GAP, _BAR = 56, 28, 10
-_PANEL = (WIDTH - 2 * _MARGIN - 2 * _GAP) // 3
+MARGIN, GAP, _BAR = 56, 28, 10
+"""Pixels around all, and between two panels."""
+
+PANEL = (WIDTH - 2 * MARGIN - 2 * GAP) // 3
+"""Pixels of a panel from left to right."""
+
 _TALLEST, _LOWEST = 760, 240
-_TOP, _SPACE = _MARGIN + 44, 40  # of the panels; between panels and verdict
+_TOP, _SPACE = MARGIN + 44, 40  # of the panels; between panels and verdict
 _TITLE, _HEADLINE, _BODY, _SMALL = 27, 42, 27, 20  # heights of letters in pixels
-_PAPER, _INK, _QUIET = (250, 250, 248), (26, 29, 34), (84, 89, 98)
+PAPER, _INK, _QUIET = (250, 250, 248), (26, 29, 34), (84, 89, 98)
 _STAGE, _BARE = (14, 15, 17), (233, 233, 230)  # behind a picture; where there is nothing to show
 _STRIP = 40  # for the scale under the difference
 _FACES = 64  # looked at in a font collection
@@ -87,10 +91,10 @@ def side_by_side(
         EnvironmentFault: the font cannot be read.
     """
     colour = VERDICT_COLOURS[caption.verdict]
-    type_case = _TypeCase.of(font)
-    height = _panel_height([picture for picture in (suspect, original) if picture is not None])
+    type_case = TypeCase.of(font)
+    height = panel_height([picture for picture in (suspect, original) if picture is not None])
     panels = (
-        _framed(suspect, height),
+        framed(suspect, height),
         _words(caption.no_original, height, type_case)
         if original is None
         else _outlined(original, height, outline, colour),
@@ -98,25 +102,25 @@ def side_by_side(
         if difference is None
         else _heat(difference, height, type_case),
     )
-    text = _verdict_block(caption, type_case)
-    sheet = Image.new("RGB", (WIDTH, _TOP + height + _SPACE + text.height + _MARGIN), _PAPER)
+    text = text_block(caption.headline, caption.lines, colour, type_case)
+    sheet = Image.new("RGB", (WIDTH, _TOP + height + _SPACE + text.height + MARGIN), PAPER)
     for place, (panel, title) in enumerate(zip(panels, caption.titles, strict=True)):
-        left = _MARGIN + place * (_PANEL + _GAP)
-        _put_title(ImageDraw.Draw(sheet), left, title, type_case)
+        left = MARGIN + place * (PANEL + GAP)
+        put_title(ImageDraw.Draw(sheet), (left, _TOP - 14), title, type_case)
         sheet.paste(panel, (left, _TOP))
-    sheet.paste(text, (_MARGIN, _TOP + height + _SPACE))
+    sheet.paste(text, (MARGIN, _TOP + height + _SPACE))
     return np.asarray(sheet, dtype=np.uint8).copy()
 
 
 @dataclass(frozen=True, kw_only=True)
-class _TypeCase:
+class TypeCase:
     """One typeface in every size asked for."""
 
     path: Path | None
     face: int  # within a collection
 
     @classmethod
-    def of(cls, path: Path | None) -> _TypeCase:
+    def of(cls, path: Path | None) -> TypeCase:
         """Give back the typeface of a file; of a collection, the face with the simplified Chinese forms."""
         if path is None:
             return cls(path=None, face=0)
@@ -158,15 +162,14 @@ def _wrapped(text: str, font: _Font, width: int) -> list[str]:
     return [*lines, line.rstrip()]
 
 
-def _verdict_block(caption: Caption, type_case: _TypeCase) -> Image.Image:
+def text_block(headline: str, lines: Sequence[str], colour: Colour, type_case: TypeCase) -> Image.Image:
     """Give back the colour bar, the headline in its colour and the lines, as wide as the three panels."""
-    width, left = WIDTH - 2 * _MARGIN, _BAR + 26
-    colour = VERDICT_COLOURS[caption.verdict]
+    width, left = WIDTH - 2 * MARGIN, _BAR + 26
     large, plain = type_case.at(_HEADLINE), type_case.at(_BODY)
-    rows = [(line, large, colour, 62) for line in _wrapped(caption.headline, large, width - left)]
-    for text in caption.lines:
+    rows = [(line, large, colour, 62) for line in _wrapped(headline, large, width - left)]
+    for text in lines:
         rows += [(line, plain, _INK, 42) for line in _wrapped(text, plain, width - left)]
-    block = Image.new("RGB", (width, sum(row[3] for row in rows) + 8), _PAPER)
+    block = Image.new("RGB", (width, sum(row[3] for row in rows) + 8), PAPER)
     draw = ImageDraw.Draw(block)
     draw.rectangle((0, 0, _BAR - 1, block.height), fill=colour)
     top = 4
@@ -176,7 +179,7 @@ def _verdict_block(caption: Caption, type_case: _TypeCase) -> Image.Image:
     return block
 
 
-def _put_title(draw: ImageDraw.ImageDraw, left: int, title: str, type_case: _TypeCase) -> None:
+def put_title(draw: ImageDraw.ImageDraw, place: tuple[int, int], title: str, type_case: TypeCase) -> None:
     """Write a title over its panel, smaller if it is long and cut with an ellipsis if that is not enough."""
     title = " ".join(title.split())
     size = next((size for size in range(_TITLE, _SMALL - 1, -1) if _fits(title, type_case.at(size))), _SMALL)
@@ -184,33 +187,33 @@ def _put_title(draw: ImageDraw.ImageDraw, left: int, title: str, type_case: _Typ
     if not _fits(title, font):
         room = next(end for end in range(len(title), -1, -1) if _fits(f"{title[:end]}...", font))
         title = f"{title[:room]}..."
-    draw.text((left, _TOP - 14), title, fill=_QUIET, font=font, anchor="ls")
+    draw.text(place, title, fill=_QUIET, font=font, anchor="ls")
 
 
 def _fits(text: str, font: _Font) -> bool:
-    return font.getlength(text) <= _PANEL
+    return font.getlength(text) <= PANEL
 
 
-def _panel_height(pictures: Sequence[_Picture]) -> int:
+def panel_height(pictures: Sequence[_Picture]) -> int:
     """Give back a panel height that the tallest picture fills, within reason."""
     tallest = max(picture.shape[0] / picture.shape[1] for picture in pictures)
-    return int(min(max(tallest * _PANEL, _LOWEST), _TALLEST))
+    return int(min(max(tallest * PANEL, _LOWEST), _TALLEST))
 
 
 def _fitted(shape: tuple[int, ...], height: int) -> tuple[int, int]:
     """Give back width and height of the largest picture of these proportions that fits a panel."""
     rows, columns = shape[:2]
-    factor = min(_PANEL / columns, height / rows)
+    factor = min(PANEL / columns, height / rows)
     return max(1, round(columns * factor)), max(1, round(rows * factor))
 
 
-def _framed(picture: _Picture, height: int) -> Image.Image:
+def framed(picture: _Picture, height: int) -> Image.Image:
     """Give back a panel with the picture in its middle."""
     size = _fitted(picture.shape, height)
     shrinks = size[0] < picture.shape[1]
     shown = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
-    panel = Image.new("RGB", (_PANEL, height), _STAGE)
-    panel.paste(Image.fromarray(shown), ((_PANEL - size[0]) // 2, (height - size[1]) // 2))
+    panel = Image.new("RGB", (PANEL, height), _STAGE)
+    panel.paste(Image.fromarray(shown), ((PANEL - size[0]) // 2, (height - size[1]) // 2))
     return panel
 
 
@@ -227,22 +230,22 @@ def _outlined(picture: _Picture, height: int, outline: ArrayLike | None, colour:
         canvas[inside == 0] //= 2
         bright = tuple(min(255, channel + 60) for channel in colour)
         cv2.polylines(canvas, [drawn], True, bright, 2, cv2.LINE_AA, 4)  # noqa: FBT003 (isClosed)
-    return _framed(np.asarray(canvas, dtype=np.uint8), height)
+    return framed(np.asarray(canvas, dtype=np.uint8), height)
 
 
-def _words(text: str, height: int, type_case: _TypeCase) -> Image.Image:
+def _words(text: str, height: int, type_case: TypeCase) -> Image.Image:
     """Give back an empty panel that says why it is empty."""
-    panel = Image.new("RGB", (_PANEL, height), _BARE)
+    panel = Image.new("RGB", (PANEL, height), _BARE)
     font = type_case.at(_BODY)
-    lines = _wrapped(text, font, _PANEL - 64)
+    lines = _wrapped(text, font, PANEL - 64)
     draw = ImageDraw.Draw(panel)
     for number, line in enumerate(lines):
         middle = height / 2 + (number - (len(lines) - 1) / 2) * 42
-        draw.text((_PANEL / 2, middle), line, fill=_QUIET, font=font, anchor="mm")
+        draw.text((PANEL / 2, middle), line, fill=_QUIET, font=font, anchor="mm")
     return panel
 
 
-def _heat(difference: NDArray[np.floating], height: int, type_case: _TypeCase) -> Image.Image:
+def _heat(difference: NDArray[np.floating], height: int, type_case: TypeCase) -> Image.Image:
     """Give back a panel with the signed difference: blue is darker, red is brighter than the original.
 
     The scale under it is chosen so that all but the largest hundredth of what is shown lies within it.
@@ -256,8 +259,8 @@ def _heat(difference: NDArray[np.floating], height: int, type_case: _TypeCase) -
     colours = np.where(
         covered[..., None], _diverging(shown / np.float32(reach)), np.array(_BARE, dtype=np.uint8)
     )
-    panel = Image.new("RGB", (_PANEL, height), _BARE)
-    panel.paste(Image.fromarray(colours), ((_PANEL - size[0]) // 2, (height - _STRIP - size[1]) // 2))
+    panel = Image.new("RGB", (PANEL, height), _BARE)
+    panel.paste(Image.fromarray(colours), ((PANEL - size[0]) // 2, (height - _STRIP - size[1]) // 2))
     _put_scale(panel, reach, type_case)
     return panel
 
@@ -269,7 +272,7 @@ def _diverging(share: NDArray[np.float32]) -> _Picture:
     return np.stack([np.interp(share, knots, table[:, c]) for c in range(3)], axis=-1).astype(np.uint8)
 
 
-def _put_scale(panel: Image.Image, reach: float, type_case: _TypeCase) -> None:
+def _put_scale(panel: Image.Image, reach: float, type_case: TypeCase) -> None:
     """Put the colour scale and its ends in grey levels on a strip at the foot of a panel."""
     bar = 180
     draw = ImageDraw.Draw(panel)

@@ -43,6 +43,12 @@ def encode_jpeg(raster: Raster, quality: int) -> bytes:
     return _encode(raster, "JPEG", quality=quality, subsampling=0)
 
 
+def decode_own(content: bytes) -> Raster:
+    """The raster of a file that `encode_png` or `encode_jpeg` made: no file from outside is read here."""
+    with Image.open(BytesIO(content), formats=("PNG", "JPEG")) as picture:
+        return to_raster(np.asarray(picture))
+
+
 def _encode(raster: Raster, kind: str, **options: int) -> bytes:
     stream = BytesIO()
     Image.fromarray(to_array(raster)).save(stream, kind, **options)
