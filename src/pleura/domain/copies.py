@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from pleura.domain.errors import BadInput
 
 CopyForm = Literal["png", "jpeg", "dicom"]
 _MAX_TEXT = 200
+
+NO_MARK: Final = 0
+"""The mark version of a copy that left without a mark."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,17 +28,17 @@ class CopyRecord:
     patient_id: str
     device_serial: str
     mark_version: int
+    """`NO_MARK` where the copy carries none: no trace can name it then."""
+    no_mark_reason: str | None = None
+    """Why it carries none; exactly a copy without a mark has a reason."""
 
     def __post_init__(self) -> None:
-        for field, text in (("recipient", self.recipient), ("purpose", self.purpose)):
-            if not text.strip() or len(text) > _MAX_TEXT:
-                raise BadInput(
-                    "bad-copy-text",
-                    "the {field} of a copy is empty or longer than {limit} characters",
-                    "give between 1 and {limit} characters",
-                    field=field,
-                    limit=_MAX_TEXT,
-                )
+        _check_text("recipient", self.recipient)
+        _check_text("purpose", self.purpose)
+        if self.no_mark_reason is not None:
+            _check_text("reason", self.no_mark_reason)
+        if (self.no_mark_reason is None) == (self.mark_version == NO_MARK):
+            raise ValueError("exactly a copy without a mark has a reason for it")
         if self.form not in get_args(CopyForm):
             raise BadInput(
                 "bad-copy-form",
@@ -45,6 +48,22 @@ class CopyRecord:
             )
         if self.issued_at.tzinfo is None:
             raise ValueError("issued_at needs a time zone")
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether the copy carries a mark."""
+        return self.mark_version != NO_MARK
+
+
+def _check_text(field: str, text: str) -> None:
+    if not text.strip() or len(text) > _MAX_TEXT:
+        raise BadInput(
+            "bad-copy-text",
+            "the {field} of a copy is empty or longer than {limit} characters",
+            "give between 1 and {limit} characters",
+            field=field,
+            limit=_MAX_TEXT,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

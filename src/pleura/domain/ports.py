@@ -264,7 +264,11 @@ class Archive(Protocol):
         ...
 
     def marks(self, image_id: str) -> Mapping[str, int]:
-        """Of all copies made of one original: the name and the version of the mark."""
+        """Of all marked copies made of one original: the name and the version of the mark."""
+        ...
+
+    def unmarked(self, image_id: str) -> int:
+        """The number of copies of one original that left without a mark; raises LedgerBroken."""
         ...
 
     def mark_stream(self, image_id: str, copy: str, length: int) -> bytes:

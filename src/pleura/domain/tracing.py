@@ -55,6 +55,8 @@ class TraceReport:
     comparisons: int
     seconds: float
     finished_at: datetime
+    unmarked: int = 0
+    """Copies of the image that left without a mark: none of them can be named, whoever holds it."""
 
     def __post_init__(self) -> None:
         if (self.verdict is Verdict.UNKNOWN) != (self.image is None):

@@ -30,7 +30,11 @@ KINDS: Final[Mapping[str, _Facts]] = MappingProxyType(
         "init": _Facts(frozenset({"root_epoch"})),
         "import": _Facts(frozenset({"image", "study", "content", "size"})),
         "refusal": _Facts(frozenset({"reason", "content"})),
-        "copy": _Facts(frozenset({"copy", "image", "form", "mark_version", "record"})),
+        "copy": _Facts(
+            frozenset({"copy", "image", "form", "mark_version", "record"}), frozenset({"unmarked"})
+        ),
+        "copy-refused": _Facts(frozenset({"image", "reason"})),
+        "compare": _Facts(frozenset({"copy", "image"}), frozenset({"content"})),
         "trace": _Facts(frozenset({"verdict", "suspect", "comparisons"}), frozenset({"image", "copy"})),
         "sign-in": _Facts(),
         "sign-in-refused": _Facts(),

@@ -189,6 +189,7 @@ class Tracer:
             comparisons=comparisons,
             seconds=time.monotonic() - started,
             finished_at=self.clock.now(),
+            unmarked=self.archive.unmarked(image) if image else 0,
         )
 
     def _payload(self, reading: _Reading) -> Payload | None:

@@ -37,8 +37,12 @@ class VaultArchive:
         return keyed_digest_of(self._keyring.index_key, source)
 
     def marks(self, image_id: str) -> Mapping[str, int]:
-        """Of all copies made of one original: the name and the version of the mark."""
+        """Of all marked copies made of one original: the name and the version of the mark."""
         return self._copies.marks(image_id)
+
+    def unmarked(self, image_id: str) -> int:
+        """The number of copies of one original that left without a mark; raises LedgerBroken."""
+        return len(self._copies.unmarked(image_id))
 
     def mark_stream(self, image_id: str, copy: str, length: int) -> bytes:
         """The keyed stream that the chips of one copy's mark are taken from."""

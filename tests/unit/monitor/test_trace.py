@@ -117,10 +117,13 @@ def test_a_copy_that_was_marked_again_names_both(house: FakeHouse, tmp_path: Pat
     }
 
 
-def test_a_mark_of_the_first_version_is_still_traced(house: FakeHouse, tmp_path: Path) -> None:
-    leaked, _ = copy_for(house, "Dr Li"), copy_for(house, "Dr Wu")
-    copies = house.records.state.catalogue.copies
-    copies[leaked.record.copy] = replace(copies[leaked.record.copy], mark_version=1)
+def test_a_mark_of_the_first_version_is_still_traced(
+    house: FakeHouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as past:
+        past.setattr("pleura.prevent.copies.MARK_VERSION", 1)
+        leaked = copy_for(house, "Dr Li")
+    copy_for(house, "Dr Wu")
     grey = np.asarray(Picture.open(written(tmp_path, 1))).astype(np.float32)
     shape = (grey.shape[0], grey.shape[1])
     stream = house.keyring.mark_stream(leaked.record.image, leaked.record.copy, STREAM_BYTES)

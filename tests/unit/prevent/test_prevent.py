@@ -401,7 +401,7 @@ def test_no_copy_leaves_once_a_restriction_is_answered(
         house.copies.issue(request(stored, form=form), actor="test")
 
     assert house.copies.marks(stored) == {}
-    assert house.kinds() == ["import", "restrict"]
+    assert house.kinds() == ["import", "restrict", "copy-refused"]
 
 
 def test_every_sign_in_is_recorded_whichever_way_it_ends(house: FakeHouse) -> None:

@@ -14,9 +14,13 @@ from pleura.domain.ports import Catalogue, Clock, Records
 from pleura.ledger.ledger import Ledger
 
 APPROVALS: Final = "erasure-approvals"
+UNMARKED: Final = "unmarked-copies"
+NEVER: Final = "never"
 RULES: Final[Mapping[str, tuple[str, ...]]] = {
     "custody": tuple(RETENTION_YEARS),
     APPROVALS: ("1", "2"),
+    # For what a copy may leave without a mark; the purpose that is allowed stands in its ledger entry.
+    UNMARKED: (NEVER, "primary-diagnosis"),
 }
 """Every rule and its values; the first is the one in force until another is set."""
 
@@ -88,6 +92,20 @@ def refuse_restricted(image: Image, catalogue: Catalogue) -> None:
             "lift the restriction first, if whoever asked for it agrees: pleura restrict --lift {subject}",
             subject=found.subject,
         )
+
+
+def refuse_unmarked(image: str, catalogue: Catalogue) -> str:
+    """What copies may leave without a mark for; raises Refused where they may for nothing."""
+    allowed = rule(catalogue, UNMARKED)
+    if allowed == NEVER:
+        raise Refused(
+            "unmarked-not-allowed",
+            "no copy of {image} may leave without a mark: that is the rule unmarked-copies",
+            "leave out --no-mark; where primary diagnosis needs it: "
+            "pleura rule set unmarked-copies primary-diagnosis",
+            image=image,
+        )
+    return allowed
 
 
 def second_person_needed() -> Refused:
