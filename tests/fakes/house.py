@@ -22,6 +22,7 @@ from pleura.ledger.ledger import Ledger
 from pleura.monitor.trace import Tracer
 from pleura.prevent.archive import VaultArchive
 from pleura.prevent.arrivals import Arrivals
+from pleura.prevent.compare import Comparisons
 from pleura.prevent.copies import Copies
 from pleura.prevent.custody.erasure import Erasure
 from pleura.prevent.custody.keys import Keys
@@ -100,6 +101,13 @@ class FakeHouse:
         }
         self.arrivals = Arrivals(**parts)  # type: ignore[arg-type]
         self.copies = Copies(**parts)  # type: ignore[arg-type]
+        self.comparisons = Comparisons(
+            records=self.records,
+            vault=self.vault,
+            worker=self.worker,
+            copies=self.copies,
+            ledger=self.ledger,
+        )
         self.sketcher = Sketcher(records=self.records, vault=self.vault, worker=self.worker)
         archive = VaultArchive(self.vault, self.sketcher, self.copies, self.keyring)
         self.packs = Packs(self.pack_files)

@@ -82,7 +82,14 @@ def _command_help(function: ast.FunctionDef) -> Iterator[str]:
         for decorator in function.decorator_list
         if isinstance(decorator, ast.Call) and getattr(decorator.func, "attr", "") == "command"
     ]
-    if registered or function.name in {"command", "list_command", "show_command", "erase", "restrict"}:
+    if registered or function.name in {
+        "command",
+        "compare",
+        "list_command",
+        "show_command",
+        "erase",
+        "restrict",
+    }:
         yield ast.get_docstring(function) or ""
 
 

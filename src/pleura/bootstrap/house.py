@@ -36,6 +36,7 @@ from pleura.ledger.ledger import Ledger
 from pleura.monitor.trace import Tracer
 from pleura.prevent.archive import VaultArchive
 from pleura.prevent.arrivals import Arrivals
+from pleura.prevent.compare import Comparisons
 from pleura.prevent.copies import Copies
 from pleura.prevent.custody.erasure import Erasure
 from pleura.prevent.custody.keys import Keys
@@ -72,6 +73,7 @@ class House:
     originals: Originals
     sketcher: Sketcher
     copies: Copies
+    comparisons: Comparisons
     tracer: Tracer
     font: Path | None
     """A font with Chinese characters, where the machine has one."""
@@ -223,6 +225,7 @@ def _wire(
         originals=originals,
         sketcher=sketcher,
         copies=copies,
+        comparisons=Comparisons(records=records, vault=vault, worker=worker, copies=copies, ledger=ledger),
         tracer=Tracer(
             archive=archive,
             search=originals,

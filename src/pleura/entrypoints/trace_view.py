@@ -55,6 +55,7 @@ def trace_lines(report: TraceReport, say: Texts) -> list[str]:
         return [
             say("MATCHED: this is {image}, but no copy can be named", image=report.image or ""),
             *_unnamed(report, say),
+            *_unmarked(report, say),
             say("{seconds} seconds", seconds=f"{report.seconds:.1f}"),
             say("Next: look for a better picture of the same find."),
         ]
@@ -76,6 +77,20 @@ def _unnamed(report: TraceReport, say: Texts) -> list[str]:
     ]
 
 
+def _unmarked(report: TraceReport, say: Texts) -> list[str]:
+    """That it may be a copy which no trace can name, where there are such."""
+    if not report.unmarked:
+        return []
+    return [
+        say(
+            "Copies of it that left without a mark: {count}. No trace can name one; to whom they went is in "
+            "their records: pleura show {image}",
+            count=report.unmarked,
+            image=report.image or "",
+        )
+    ]
+
+
 def trace_facts(report: TraceReport) -> dict[str, Any]:
     """The report under the names that other programs may rely on."""
     record = report.record
@@ -90,6 +105,7 @@ def trace_facts(report: TraceReport) -> dict[str, Any]:
         "others": [other.copy for other in report.others],
         "false_match_probability": report.false_match_probability if record else None,
         "mark_says_issued_at": report.payload.issued_at.isoformat() if report.payload else None,
+        "unmarked_copies": report.unmarked,
         "seconds": round(report.seconds, 2),
     }
 

@@ -22,6 +22,8 @@ from pleura.entrypoints.web.caretaker import due, look_after
 from pleura.entrypoints.web.desk import Brake, Desk, Picture, Pictures
 from pleura.entrypoints.web.pages import studies
 from pleura.entrypoints.web.server import run_server
+from pleura.ledger.entries import decode
+from pleura.prevent.copies import CopyRequest
 from pleura.settings import Settings
 
 PASSPHRASE = "a long walk by the river"
@@ -186,6 +188,42 @@ def test_a_patient_is_found_by_id_and_the_id_is_in_no_address(
     rest = client.get(older[1].replace("&amp;", "&")).text
     assert rest.count('href="/images/img-') == 1
     assert "before=" not in rest
+
+
+def test_the_page_of_a_copy_shows_what_it_changes_and_is_recorded(
+    client: TestClient, desk: Desk, tmp_path: Path
+) -> None:
+    receive(desk, tmp_path, 40, "SECRET-4")
+    name = desk.house.vault.page(1)[0].id
+    desk.house.rules.set("unmarked-copies", "primary-diagnosis", actor="test")
+    for reason in (None, "<b>first reading</b>"):
+        request = CopyRequest(
+            image=name, recipient="Dr Li", purpose="opinion", form="dicom", no_mark_reason=reason
+        )
+        desk.house.copies.issue(request, actor="test")
+    sign_in(client)
+
+    links = re.findall(rf'href="(/images/{name}/copies/cpy-[^"]+)"', client.get(f"/images/{name}").text)
+    unmarked, marked = (client.get(link).text for link in links[1:])
+
+    assert "NO mark: &lt;b&gt;first reading" in unmarked
+    assert "nothing differs" in unmarked
+    assert "of a stored value: " in marked
+    assert "(at most 64)" in marked
+    picture = re.search(r'<img src="(/pictures/[^"]+)"', marked)
+    assert picture is not None
+    assert client.get(picture[1]).content.startswith(b"\x89PNG")
+    with desk.house.records.read() as unit:
+        kinds = [decode(row.entry).kind for row in unit.ledger.rows()]
+    assert kinds[-2:] == ["compare", "compare"]
+
+
+def test_a_copy_that_is_not_of_the_image_is_not_found(client: TestClient, desk: Desk, tmp_path: Path) -> None:
+    receive(desk, tmp_path, 41, "SECRET-5")
+    name = desk.house.vault.page(1)[0].id
+    sign_in(client)
+
+    assert client.get(f"/images/{name}/copies/cpy-000000000000").status_code == 404
 
 
 @pytest.mark.parametrize(

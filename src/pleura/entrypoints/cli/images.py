@@ -76,6 +76,7 @@ def show_command(
                         "purpose": c.purpose,
                         "form": c.form,
                         "issued_at": c.issued_at.isoformat(),
+                        "no_mark_reason": c.no_mark_reason,
                     }
                     for c in copies
                 ],
@@ -86,7 +87,10 @@ def show_command(
         print(f"{say(name.replace('_', ' '))}: {value}")
     for record in copies:
         issued = f"{record.issued_at:%Y-%m-%d %H:%M}"
-        print(f"  {record.copy}  {issued}  {record.form}  {record.recipient}  {record.purpose}")
+        unmarked = (
+            "" if record.is_marked else "  " + say("NO mark: {reason}", reason=record.no_mark_reason or "")
+        )
+        print(f"  {record.copy}  {issued}  {record.form}  {record.recipient}  {record.purpose}{unmarked}")
 
 
 def _facts(image: Image) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from litestar.params import Body, FromPath, FromQuery
 from litestar.response import Redirect, Template
 
 from pleura.domain.images import Image
+from pleura.entrypoints.comparison_view import comparison_lines, comparison_picture
 from pleura.entrypoints.intake import unpacked
 from pleura.entrypoints.web.desk import Picture
 from pleura.entrypoints.web.pages.entrance import FormBody
@@ -104,6 +105,17 @@ def make_copy(request: AnyRequest, image: FromPath[str], data: FormBody) -> Resp
     )
 
 
+@get("/images/{image:str}/copies/{copy:str}", sync_to_thread=True)
+def show_copy(request: AnyRequest, image: FromPath[str], copy: FromPath[str]) -> Template:
+    """One copy beside its original: how much it differs, in figures and as a picture."""
+    here, viewer, say = desk(request), signed_in(request), texts(request)
+    found = here.house.comparisons.compare(image, copy, actor=f"web:{viewer}")
+    sheet = comparison_picture(found, say, here.house.font)
+    name = here.pictures.keep(Picture(owner=viewer, media_type=_MEDIA["png"], content=sheet))
+    facts = {"image": image, "copy": copy, "lines": comparison_lines(found, say), "picture": name}
+    return page(request, "copy.html", facts)
+
+
 @get("/import")
 async def import_form(request: AnyRequest) -> Template:
     """The page where films are dropped."""
@@ -146,6 +158,7 @@ ROUTES: Final[list[Any]] = [
     show_image,
     fetch_picture,
     make_copy,
+    show_copy,
     import_form,
     import_films,
 ]
