@@ -88,9 +88,9 @@ def comparison_picture(found: Comparison, say: Texts, font: Path | None) -> byte
         headline=say("The copy and its original"),
         lines=[
             *comparison_lines(found, say),
-            say(
-                "For use inside only: it shows the original, and the mark, which could be taken out with it."
-            ),
+            say("For use inside only: it shows the original, and the mark, which could be taken out with it.")
+            if found.record.is_marked
+            else say("For use inside only: it shows the original."),
         ],
     )
     original, copy = alike(to_array(found.original), to_array(found.copy))
