@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from tests.fakes.films import film, marks_of_one_image
 
 from pleura.domain.errors import BadInput
+from pleura.domain.rasters import Raster
 from pleura.imaging.mark.embed import MAX_CHANGE, embed
 from pleura.imaging.rasters import decode_own, encode_jpeg, encode_png, to_array, to_raster
 from pleura.imaging.safety.likeness import BLOCK, Block, alike, measure, ssim, stored_change
@@ -167,7 +169,7 @@ def test_a_grey_picture_and_one_in_colour_are_compared_in_grey() -> None:
 
 
 @pytest.mark.parametrize("encode", [encode_png, lambda raster: encode_jpeg(raster, 95)])
-def test_what_we_wrote_ourselves_is_read_as_it_looks(encode) -> None:  # type: ignore[no-untyped-def]
+def test_what_we_wrote_ourselves_is_read_as_it_looks(encode: Callable[[Raster], bytes]) -> None:
     read = to_array(decode_own(encode(to_raster(FILM))))
 
     assert np.abs(read.astype(int) - FILM).max() <= 12
