@@ -2,38 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import multiprocessing
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pleura.adapters.neighbours import InvertedLists
+from pleura.domain.errors import BadInput
 from pleura.domain.tracing import ACCUSATION_LIMIT, false_match_probability
+from pleura.imaging.dicom.windows import display
 from pleura.imaging.mark.layout import PLAN_BYTES, STREAM_BYTES, Mark, plan
 from pleura.imaging.mark.polar import PAYLOAD_BYTES
 from pleura.imaging.mark.read import Residual, own_part, payloads, residual, score
 from pleura.imaging.match.features import Features
 from pleura.imaging.match.index import FeatureIndex
 from pleura.imaging.match.sketch import Sketch
-from pleura.imaging.rasters import to_raster
+from pleura.imaging.rasters import to_array, to_raster
 from pleura.imaging.simulate.phantom import phantom
-from pleura.monitor.trace import overlays
+from pleura.imaging.work import luma
+from pleura.monitor.trace import Match, overlays
 
 Picture = NDArray[np.uint8]
+Result = TypeVar("Result")
 
-SUFFIXES = {".png", ".jpg", ".jpeg"}
+PICTURES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"}
+DICOM = {".dcm", ".dicom"}
 
 
 def films(folder: Path | None, most: int) -> list[Picture]:
-    """At most so many grey films of *folder*, by name; phantoms where there is none."""
+    """At most so many grey films of *folder*, by name, DICOM in their default window; phantoms without one.
+
+    Exits with the reason where the folder has none, or one that cannot be read.
+    """
     if folder is None:
         return [(phantom(seed) >> 4).astype(np.uint8) for seed in range(most)]
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)[:most]
-    return [np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), dtype=np.uint8) for path in paths]
+    if not folder.is_dir():
+        raise SystemExit(f"{folder} is no folder; name one that holds radiographs")
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES | DICOM)[:most]
+    if not paths:
+        raise SystemExit(f"{folder} holds no radiograph; wanted: {' '.join(sorted(PICTURES | DICOM))}")
+    return [_film(path) for path in paths]
+
+
+def _film(path: Path) -> Picture:
+    if path.suffix.lower() in DICOM:
+        try:
+            return np.ascontiguousarray(luma(to_array(display(path.read_bytes()))), dtype=np.uint8)
+        except BadInput as refusal:
+            raise SystemExit(f"{path} cannot be shown: {refusal}; take it out of the folder") from refusal
+    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if picture is None:
+        raise SystemExit(f"{path} is no picture that can be read; take it out of the folder")
+    return np.asarray(picture, dtype=np.uint8)
 
 
 def marks(film: int, copies: int, seed: int) -> list[Mark]:
@@ -67,6 +93,31 @@ class Shelf:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Look:
+    """A suspect laid over one original, and how every copy of that film scores there."""
+
+    film: int
+    own: Residual
+    """What the signs of every copy are compared with."""
+    scores: Sequence[float]
+    comparisons: int
+    """Copies compared so far, those of earlier looks included."""
+    holds: bool
+    """Whether the suspect shows this original, whatever its mark says."""
+    spoken: Callable[[], Sequence[int]]
+    """The copies whose payload can be read."""
+
+    def named(self, limit: float = ACCUSATION_LIMIT) -> list[int]:
+        """The copies whose bound is at most *limit*, highest score first."""
+        ranked = sorted(range(len(self.scores)), key=lambda number: -self.scores[number])
+        return [
+            number
+            for number in ranked
+            if false_match_probability(self.scores[number], self.comparisons) <= limit
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Reading:
     """What a suspect turned out to be, by the rules of `monitor.trace`."""
 
@@ -81,31 +132,65 @@ class Reading:
     """The copy whose payload was read."""
 
 
-def read(suspect: Picture, shelf: Shelf, made: Mapping[int, Sequence[Mark]]) -> Reading | None:
-    """The first overlay that names a copy or holds; None where the picture is unknown."""
+def tried(suspect: Picture, shelf: Shelf, made: Mapping[int, Sequence[Mark]]) -> list[Look]:
+    """The looks of a trace, up to the first that names a copy or holds."""
+    found: list[Look] = []
     comparisons = 0
     for match in overlays(to_raster(suspect), shelf, shelf):  # type: ignore[arg-type]
         film = int(match.image)
-        rest = residual(match.alignment, match.work.grey, (match.work.rows, match.work.columns))
         copies = made.get(film) or marks(film, 3, seed=-1)
-        shared = plan(copies[0].plan, rest.shape)
-        own = own_part(rest, shared)
-        scores = [score(own, mark.own) for mark in copies]
         comparisons += len(copies)
-        named = [
-            number
-            for number in sorted(range(len(scores)), key=lambda number: -scores[number])
-            if false_match_probability(scores[number], comparisons) <= ACCUSATION_LIMIT
-        ]
-        if not named and not match.alignment.holds:
-            continue
+        found.append(_look(match, film, copies, comparisons))
+        if found[-1].holds or found[-1].named():
+            break
+    return found
+
+
+def _look(match: Match, film: int, copies: Sequence[Mark], comparisons: int) -> Look:
+    rest = residual(match.alignment, match.work.grey, (match.work.rows, match.work.columns))
+    shared = plan(copies[0].plan, rest.shape)
+    own = own_part(rest, shared)
+
+    def spoken() -> list[int]:
         heard = payloads(rest, shared)
-        spoken = [number for number, mark in enumerate(copies) if mark.payload in heard]
-        return Reading(
-            film=film,
-            own=own,
-            scores=scores,
-            named=named,
-            payload=spoken[0] if spoken else None,
-        )
-    return None
+        return [number for number, mark in enumerate(copies) if mark.payload in heard]
+
+    return Look(
+        film=film,
+        own=own,
+        scores=[score(own, mark.own) for mark in copies],
+        comparisons=comparisons,
+        holds=match.alignment.holds,
+        spoken=spoken,
+    )
+
+
+def spread(
+    begin: Callable[[Any], None], task: object, work: Callable[[int], Result], count: int, jobs: int
+) -> list[Result]:
+    """What *work* gives for 0 to count - 1, made by so many processes, each told the *task* once."""
+    if jobs == 1:
+        begin(task)
+        return [work(number) for number in range(count)]
+    context: Any = multiprocessing.get_context("fork")
+    with context.Pool(jobs, begin, (task,)) as pool:
+        return list(pool.imap(work, range(count)))
+
+
+def read(suspect: Picture, shelf: Shelf, made: Mapping[int, Sequence[Mark]]) -> Reading | None:
+    """What the last look of a trace says; None where the picture is unknown."""
+    return reading(tried(suspect, shelf, made))
+
+
+def reading(looks: Sequence[Look]) -> Reading | None:
+    """The same of looks that were made before."""
+    if not looks or not (looks[-1].holds or looks[-1].named()):
+        return None
+    last = looks[-1]
+    return Reading(
+        film=last.film,
+        own=last.own,
+        scores=last.scores,
+        named=last.named(),
+        payload=next(iter(last.spoken()), None),
+    )
