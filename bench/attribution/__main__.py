@@ -1,8 +1,8 @@
 """Who leaked it: every published number of the mark, on any folder of radiographs.
 
-    python -m bench.attribution [--images DIR] [--gallery DIR] [--films N] [--plots DIR] [PART...]
+    python -m bench.attribution [--images DIR] [--gallery DIR] [--films N] [--peers] [--plots DIR] [PART...]
 
-Parts: safety, attacks, innocents, strangers, joined, windows, all where none is named.
+Parts: safety, attacks, innocents, strangers, joined, windows, all where none is named; and peers.
 Phantoms where films are missing. What --plots draws from is kept in DIR, so that parts may run one by one.
 """
 
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import cv2
 from bench.attribution import attacks, innocents, joined, safety, strangers, windows
+from bench.attribution.peers import compare
 from bench.attribution.rates import calibration, naming, plots
 from bench.attribution.rates.kept import Kept
 from bench.attribution.stage import Shelf, films
@@ -59,6 +60,11 @@ class Bench:
     def windows(self) -> None:
         windows.run(self._few, self._given.seed)
 
+    def peers(self) -> None:
+        given = self._given
+        pictures = self._pictures[: given.peer_films]
+        compare.run(pictures, self._shelf, self._attacks, compare.Options.of(given))
+
     def curves(self) -> None:
         """What follows from the scores of several parts together."""
         if self.kept.cases and self.kept.innocents.size:
@@ -78,6 +84,7 @@ PARTS: Mapping[str, Callable[[Bench], None]] = {
     "joined": Bench.joined,
     "windows": Bench.windows,
 }
+PEERS = "peers"
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -88,7 +95,7 @@ def main(words: Sequence[str] | None = None) -> None:
     bench = Bench(given, Kept.of(given.plots))
     for part in given.parts:
         print(f"\n### {part}\n", flush=True)
-        PARTS[part](bench)
+        PARTS.get(part, Bench.peers)(bench)
     bench.curves()
 
 
@@ -100,7 +107,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     )
     shared = Path(os.environ.get("PLEURA_CXR", "../shared/cxr"))
     full, gallery = shared / "full", shared / "gallery"
-    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}, {PEERS}")
     parser.add_argument("--images", type=Path, default=full if full.is_dir() else None)
     parser.add_argument(
         "--gallery",
@@ -115,14 +122,18 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--strangers", type=int, default=200, help="unmarked and foreign pictures")
     parser.add_argument("--full", action="store_true", help=f"{strangers.FOR_THE_RECORD:,} of them")
     parser.add_argument("--attacks", default="", help="names, separated by commas")
+    parser.add_argument("--peers", action="store_true", help="measure other marks and matchers beside ours")
+    parser.add_argument("--peer-films", type=int, default=2)
+    parser.add_argument("--rivagan", action="store_true", help="RivaGAN too: minutes for each large film")
     parser.add_argument("--plots", type=Path, help="a folder for the pictures and the scores they show")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args(words)
-    unknown = {*given.parts} - {*PARTS}
+    unknown = {*given.parts} - {*PARTS, PEERS}
     if unknown:
-        parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    given.parts = given.parts or [*PARTS]
+        parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join([*PARTS, PEERS])}")
+    # Peers alone where they alone are asked for by name, beside all parts where by option.
+    given.parts = [*(given.parts or PARTS), *([PEERS] if given.peers and PEERS not in given.parts else [])]
     return given
 
 
