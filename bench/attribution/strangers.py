@@ -20,7 +20,6 @@ from pleura.domain.tracing import ACCUSATION_LIMIT, false_match_probability
 from pleura.imaging.mark.embed import embed
 from pleura.imaging.mark.layout import Floats, plan
 from pleura.imaging.mark.read import own_part, residual
-from pleura.imaging.match.rank import rank
 from pleura.imaging.match.register import Geometry, align, find_geometry
 from pleura.imaging.match.sketch import Sketch
 from pleura.imaging.match.suspect import View, views
@@ -80,7 +79,7 @@ def _stranger(number: int) -> Stranger:
         picture = embed(picture, marks(number, 1, _task.seed + _FOREIGN_SEED)[0])
     attack = str(dice.choice([*ATTACKS]))
     view = next(views(ATTACKS[attack](picture, dice)))
-    original, geometry = _laid_over(view, _originals(kind, film, dice))
+    original, geometry = _laid_over(view, _originals(kind, film, view))
     alignment = align(view.grey, geometry, original.work.grey)
     rest = residual(alignment, original.work.grey, (original.work.rows, original.work.columns))
     own = own_part(rest, plan(marks(number, 1, _task.seed)[0].plan, rest.shape))
@@ -92,25 +91,24 @@ def _stranger(number: int) -> Stranger:
     )
 
 
-def _originals(kind: str, film: int, dice: np.random.Generator) -> Sequence[Sketch]:
-    """The picture's own original, or many that it was not made from."""
+def _originals(kind: str, film: int, view: View) -> Sequence[Sketch]:
+    """The picture's own original, or the likeliest of those that it was not made from."""
     assert _task is not None
     sketches = _task.shelf.sketches
     if kind != "another film":
         return [sketches[film]]
-    wrong = [number for number in range(len(sketches)) if number != film]
-    chosen = dice.choice(wrong, min(_WRONG, len(wrong)), replace=False)
-    return [sketches[int(number)] for number in chosen]
+    likeliest = [int(name) for name, _ in _task.shelf.candidates(view.features, _LIKELIEST + 1)]
+    wrong = [number for number in likeliest if number != film]
+    return [sketches[number] for number in wrong or [(film + 1) % len(sketches)]]
 
 
 def _laid_over(view: View, originals: Sequence[Sketch]) -> tuple[Sketch, Geometry]:
-    """The likeliest original, and how the picture lies over it."""
-    ranked = rank(view.features, [sketch.features for sketch in originals])[:_LIKELIEST]
-    found = [(originals[place], find_geometry(view.features, originals[place].features)) for place in ranked]
+    """The original that most features agree with, and how the picture lies over it."""
+    found = [(original, find_geometry(view.features, original.features)) for original in originals]
     agreeing = [(sketch, geometry) for sketch, geometry in found if geometry is not None]
     if agreeing:
         return max(agreeing, key=lambda each: each[1].inliers)
-    likeliest = originals[ranked[0]]
+    likeliest = originals[0]
     stretch = np.divide(view.grey.shape, likeliest.work.grey.shape)
     return likeliest, Geometry(homography=np.diag([stretch[1], stretch[0], 1.0]), inliers=0)
 
