@@ -32,7 +32,6 @@ RECORDS = 100
 FOR_THE_RECORD = 10_200
 """Pictures of ``--full``."""
 
-_WRONG = 40  # originals among which another film looks for the likeliest
 _LIKELIEST = 3
 _FOREIGN_SEED = 10_000  # marks of a key that is not ours
 
