@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.fakes.machine import FakeMachine
 from tests.fakes.neighbours import EveryDescriptor
 from tests.fakes.objects import FakeObjects
 from tests.fakes.records import FakeRecords
+from tests.fakes.watching import FakeGatherer
 from tests.fakes.worker import InProcessWorker
 
 from pleura.crypto.roots.root import Passphrase, Root, create, new_passphrase
@@ -20,6 +22,10 @@ from pleura.domain.custody.places import BucketFacts, FolderPlace, Place
 from pleura.domain.errors import EnvironmentFault, Refused
 from pleura.ledger.ledger import Ledger
 from pleura.monitor.trace import Tracer
+from pleura.monitor.watch.memory import Memory
+from pleura.monitor.watch.patrol import Patrol
+from pleura.monitor.watch.sightings import Sightings
+from pleura.monitor.watch.watchlist import WatchList
 from pleura.prevent.archive import VaultArchive
 from pleura.prevent.arrivals import Arrivals
 from pleura.prevent.compare import Comparisons
@@ -49,6 +55,12 @@ def _holder() -> Passphrase:
 def _made() -> tuple[bytes, Root]:
     document, root, _ = create(_holder(), _holder().cost)
     return document, root
+
+
+@contextlib.contextmanager
+def _workspace() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="pleura-test-") as folder:
+        yield Path(folder)
 
 
 class FakeRootFile:
@@ -120,6 +132,7 @@ class FakeHouse:
             ledger=self.ledger,
             clock=self.clock,
         )
+        self._watch(archive)
         self.accounts = Accounts(self.records, self.ledger, self.clock)
         self.places: dict[Place, FakeObjects] = {}
         """Every place that was connected to; take one away and it cannot be reached."""
@@ -173,6 +186,32 @@ class FakeHouse:
             machine=self.machine,
             bucket_facts=self.depots.bucket_facts,
             depot_view=self.depots.view,
+        )
+
+    def _watch(self, archive: VaultArchive) -> None:
+        self.gatherer = FakeGatherer()
+        parts = {
+            "records": self.records,
+            "ledger": self.ledger,
+            "keys": self.keyring,
+            "clock": self.clock,
+        }
+        self.watchlist = WatchList(**parts)  # type: ignore[arg-type]
+        self.sightings = Sightings(**parts)  # type: ignore[arg-type]
+        self.patrol = Patrol(
+            records=self.records,
+            ledger=self.ledger,
+            clock=self.clock,
+            worker=self.worker,
+            archive=archive,
+            tracer=self.tracer,
+            gatherer=self.gatherer,
+            watchlist=self.watchlist,
+            memory=Memory(
+                records=self.records, keys=self.keyring, watchlist=self.watchlist, clock=self.clock
+            ),
+            sightings=self.sightings,
+            workspace=_workspace,
         )
 
     def _connect(self, place: Place) -> FakeObjects:

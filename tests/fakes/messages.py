@@ -6,10 +6,13 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 from pleura.domain.custody import words
 from pleura.domain.custody.places import Wrong
 from pleura.domain.tracing import Verdict
+from pleura.domain.watching import words as watching
+from pleura.domain.watching.sightings import LabelWord, Severity
 from pleura.entrypoints.cli import images
 from pleura.entrypoints.cli.vault import key, replica, verify
 from pleura.entrypoints.demo import play as demo
@@ -37,9 +40,11 @@ def _in_tables() -> set[str]:
     headings = {*images.HEADINGS, *demo.HEADINGS} - {""}
     depots = {*words.RESULTS.values(), *words.WARNINGS.values()}
     depots |= {wrong.value for wrong in Wrong}
+    seen = {*watching.RESULTS.values(), watching.STATUS, *get_args(LabelWord), *Severity}
     depots |= {doctor.BACKUP, doctor.REPLICA, doctor.CHECKLIST}
     return (
         depots
+        | seen
         | facts
         | statuses
         | verdicts

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from tests.fakes.watching import FakeWatchRows
+
 from pleura.domain.copies import SealedCopy
 from pleura.domain.custody.erasure import BegunErasure, ErasureRequest, Restriction
 from pleura.domain.errors import EnvironmentFault, NotFound
@@ -262,6 +264,7 @@ class FakeUnit:
 
     catalogue: FakeCatalogue = field(default_factory=FakeCatalogue)
     ledger: FakeLedgerRows = field(default_factory=FakeLedgerRows)
+    watch: FakeWatchRows = field(default_factory=FakeWatchRows)
 
 
 class FakeRecords:
@@ -277,6 +280,7 @@ class FakeRecords:
         with self._lock:
             working = copying.deepcopy(self.state)
             yield working
+            working.watch.forget_images(set(working.catalogue.sealed_images))
             self.state = working
 
     @contextlib.contextmanager

@@ -18,6 +18,7 @@ from pleura.adapters.storage.home import Home, refuse_entangled
 from pleura.adapters.storage.objects import FolderObjects
 from pleura.adapters.token.holder import TokenHolder
 from pleura.adapters.token.hsm import HsmToken
+from pleura.adapters.watching.gatherer import ProcessGatherer
 from pleura.adapters.worker import DisposableWorker
 from pleura.crypto.roots.root import (
     Argon2id,
@@ -34,6 +35,10 @@ from pleura.domain.ports import Clock, ObjectStore, PictureWorker, Records, Root
 from pleura.imaging.match.index import Neighbours
 from pleura.ledger.ledger import Ledger
 from pleura.monitor.trace import Tracer
+from pleura.monitor.watch.memory import Memory
+from pleura.monitor.watch.patrol import Patrol
+from pleura.monitor.watch.sightings import Sightings
+from pleura.monitor.watch.watchlist import WatchList
 from pleura.prevent.archive import VaultArchive
 from pleura.prevent.arrivals import Arrivals
 from pleura.prevent.compare import Comparisons
@@ -75,6 +80,9 @@ class House:
     copies: Copies
     comparisons: Comparisons
     tracer: Tracer
+    watchlist: WatchList
+    patrol: Patrol
+    sightings: Sightings
     font: Path | None
     """A font with Chinese characters, where the machine has one."""
     accounts: Accounts
@@ -214,6 +222,15 @@ def _wire(
         inspect=lambda place: _bucket(place).bucket_facts(),
         rehearse=lambda pieces: _rehearsal(home, pieces),
     )
+    tracer = Tracer(
+        archive=archive,
+        search=originals,
+        worker=worker,
+        records=records,
+        ledger=ledger,
+        clock=clock,
+    )
+    patrol = _patrol(home, keyring, archive, tracer)
     return House(
         clock=clock,
         records=records,
@@ -226,14 +243,10 @@ def _wire(
         sketcher=sketcher,
         copies=copies,
         comparisons=Comparisons(records=records, vault=vault, worker=worker, copies=copies, ledger=ledger),
-        tracer=Tracer(
-            archive=archive,
-            search=originals,
-            worker=worker,
-            records=records,
-            ledger=ledger,
-            clock=clock,
-        ),
+        tracer=tracer,
+        watchlist=patrol.watchlist,
+        patrol=patrol,
+        sightings=patrol.sightings,
         font=find_font(),
         accounts=Accounts(records, ledger, clock),
         keys=keys,
@@ -272,6 +285,25 @@ def _engine() -> Neighbours:
     from pleura.adapters.neighbours import InvertedLists  # noqa: PLC0415
 
     return InvertedLists()
+
+
+def _patrol(home: Home, keyring: Keyring, archive: VaultArchive, tracer: Tracer) -> Patrol:
+    """Whoever looks at the sources of the watch list, over the rooms that the tracer has."""
+    records, ledger, clock = tracer.records, tracer.ledger, tracer.clock
+    watchlist = WatchList(records=records, ledger=ledger, keys=keyring, clock=clock)
+    return Patrol(
+        records=records,
+        ledger=ledger,
+        clock=clock,
+        worker=tracer.worker,
+        archive=archive,
+        tracer=tracer,
+        gatherer=ProcessGatherer(Machine(home).browser()),
+        watchlist=watchlist,
+        memory=Memory(records=records, keys=keyring, watchlist=watchlist, clock=clock),
+        sightings=Sightings(records=records, ledger=ledger, keys=keyring, clock=clock),
+        workspace=home.workspace,
+    )
 
 
 @contextlib.contextmanager

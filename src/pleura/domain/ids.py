@@ -18,6 +18,9 @@ KINDS: Final = {
     "sketch": "skt",
     "home": "hom",
     "pack": "pck",
+    "source": "src",
+    "sighting": "sgt",
+    "worker": "wrk",
 }
 
 

@@ -58,6 +58,12 @@ KINDS: Final[Mapping[str, _Facts]] = MappingProxyType(
         "fetch": _Facts(frozenset({"depot", "objects"})),
         "repair": _Facts(frozenset({"orphans", "leftovers"})),
         "move": _Facts(frozenset({"form"})),
+        "source": _Facts(frozenset({"source", "form"})),
+        "watch": _Facts(frozenset({"source", "pages", "pictures", "sightings", "refused", "result"})),
+        "sighting": _Facts(
+            frozenset({"sighting", "source", "suspect", "verdict", "image"}), frozenset({"copy"})
+        ),
+        "label": _Facts(frozenset({"sighting", "label"})),
     }
 )
 """Every kind of entry and the facts it carries."""
@@ -77,6 +83,10 @@ _INTEGER_FACTS: Final = frozenset(
         "lacking",
         "orphans",
         "leftovers",
+        "pages",
+        "pictures",
+        "sightings",
+        "refused",
     }
 )
 

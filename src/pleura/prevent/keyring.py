@@ -35,6 +35,11 @@ class Keyring:
         """The key of everything that leaves for a backup or a replica."""
         return derive(self.index_key, "depot")
 
+    @property
+    def watch_key(self) -> bytes:
+        """The key of what the watch list keeps: where it looks, and where it saw what."""
+        return derive(self.index_key, "watch")
+
     def mark_stream(self, image: str, copy: str, length: int) -> bytes:
         """The *length* secret bytes that become the chips of one copy's mark (docs/formats/mark.md)."""
         return keystream(derive(self.mark_key, "mark", f"{image}/{copy}".encode()), length)

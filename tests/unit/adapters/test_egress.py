@@ -82,7 +82,7 @@ def test_a_request_is_sent_on_in_origin_form_with_the_host_that_was_checked() ->
 
     assert (request.host, request.port, request.tunnel) == ("example.org", 80, False)
     assert request.head == (
-        b"GET /a?b=c HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\naccept: */*\r\n\r\n"
+        b"GET /a?b=c HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\nAccept: */*\r\n\r\n"
     )
 
 

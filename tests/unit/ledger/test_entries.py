@@ -20,6 +20,7 @@ INTEGERS = st.integers(0, 2**53 - 1)
 NUMBERS = {
     *("root_epoch", "size", "mark_version", "comparisons", "needed", "shares"),
     *("images", "copies", "objects", "added", "orphans", "leftovers", "lacking"),
+    *("pages", "pictures", "sightings", "refused"),
 }
 ACTORS = st.text(st.characters(min_codepoint=0x20, exclude_categories=["Cs", "Cc"]), min_size=1, max_size=80)
 

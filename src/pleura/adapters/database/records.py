@@ -23,6 +23,7 @@ from pleura.adapters.database.engine import (
 )
 from pleura.adapters.database.migrate import bring, changing, current, head
 from pleura.adapters.database.schema import ledger, metadata
+from pleura.adapters.database.watching import SqlWatchRows
 from pleura.domain.errors import BadInput
 from pleura.domain.ports import LedgerRow
 
@@ -155,6 +156,7 @@ class SqlUnit:
     def __init__(self, connection: Connection) -> None:
         self._catalogue = SqlCatalogue(connection)
         self._ledger = SqlLedgerRows(connection)
+        self._watch = SqlWatchRows(connection)
 
     @property
     def catalogue(self) -> SqlCatalogue:
@@ -165,6 +167,11 @@ class SqlUnit:
     def ledger(self) -> SqlLedgerRows:
         """The stored rows of the ledger."""
         return self._ledger
+
+    @property
+    def watch(self) -> SqlWatchRows:
+        """The watch list and what it has found."""
+        return self._watch
 
 
 class Filled(SqlUnit):

@@ -15,9 +15,11 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -209,4 +211,81 @@ depots: Final = Table(
     Column("synced_at", UtcTime, nullable=True),
     Column("tested_at", UtcTime, nullable=True),
     Column("test_result", String(64), nullable=False),
+)
+
+sources: Final = Table(
+    "sources",
+    metadata,
+    Column("name", _NAME, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("sealed_place", LargeBinary, nullable=False),
+    Column("host_index", LargeBinary, nullable=False),
+    Column("every", Integer, nullable=False),  # seconds
+    Column("browser", Boolean, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("added_at", UtcTime, nullable=False),
+    Column("looked_at", UtcTime, nullable=True),
+    Column("result", String(64), nullable=False),
+    Column("holder", _NAME, nullable=False),
+    Column("held_until", UtcTime, nullable=True),
+)
+
+visits: Final = Table(
+    "visits",
+    metadata,
+    Column("index", LargeBinary, primary_key=True),
+    Column("source", _NAME, nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("visited_at", UtcTime, nullable=True),
+    Column("holder", _NAME, nullable=False),
+    Column("held_until", UtcTime, nullable=True),
+)
+
+looks: Final = Table(
+    "looks",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("looked_at", UtcTime, nullable=False),
+    Column("against", String(96), nullable=False),
+    Column("sighting", _NAME, nullable=False),
+)
+
+# What was seen of an image goes with the image when it is erased.
+sightings: Final = Table(
+    "sightings",
+    metadata,
+    Column("name", _NAME, primary_key=True),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("source", _NAME, nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("image", _NAME, ForeignKey("images.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("copy", _NAME, nullable=True),
+    Column("score", Float, nullable=False),
+    Column("false_match_probability", Float, nullable=False),
+    Column("first_seen", UtcTime, nullable=False),
+    Column("last_seen", UtcTime, nullable=False),
+    Column("label", String(16), nullable=True),
+    Column("case", _NAME, nullable=True),
+)
+
+seen_at: Final = Table(
+    "seen_at",
+    metadata,
+    Column("sighting", _NAME, ForeignKey("sightings.name", ondelete="CASCADE"), primary_key=True),
+    Column("index", LargeBinary, primary_key=True),
+    Column("source", _NAME, nullable=False),
+    Column("sealed_context", LargeBinary, nullable=False),
+    Column("first_seen", UtcTime, nullable=False),
+    Column("last_seen", UtcTime, nullable=False),
+    Column("times", Integer, nullable=False),
+)
+
+sighting_labels: Final = Table(
+    "sighting_labels",
+    metadata,
+    Column("sighting", _NAME, ForeignKey("sightings.name", ondelete="CASCADE"), primary_key=True),
+    Column("at", UtcTime, primary_key=True),
+    Column("label", String(16), nullable=False),
+    Column("by", String(80), nullable=False),
+    Column("sealed_reason", LargeBinary, nullable=False),
 )

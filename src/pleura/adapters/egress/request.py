@@ -39,11 +39,11 @@ def parsed(head: bytes) -> Request:
     headers = [_HEADER.fullmatch(each) for each in lines]
     if line is None:
         raise Denied("request-malformed")
-    fields = [(each[1].lower(), each[2]) for each in headers if each is not None]
+    fields = [(each[1], each[2]) for each in headers if each is not None]
     if len(fields) != len(lines):
         raise Denied("request-malformed")
     method, target = line[1], line[2].decode("ascii")
-    credentials = next((value for name, value in fields if name == b"proxy-authorization"), b"")
+    credentials = next((value for name, value in fields if name.lower() == b"proxy-authorization"), b"")
     if method == b"CONNECT":
         host, port = _authority(target, None)
         return Request(host=host, port=port, tunnel=True, credentials=credentials)
@@ -51,10 +51,11 @@ def parsed(head: bytes) -> Request:
     if absolute is None:
         raise Denied("request-malformed")
     host, port = _authority(absolute[1], 80)
+    dropped = _dropped(fields)
     path = absolute[2] or "/"
     start = b"%s %s HTTP/1.1" % (method, (path if path.startswith("/") else f"/{path}").encode("ascii"))
     sent = [start, b"Host: " + absolute[1].encode("ascii"), b"Connection: close"]
-    sent += [name + b": " + value for name, value in fields if name not in _dropped(fields)]
+    sent += [name + b": " + value for name, value in fields if name.lower() not in dropped]
     return Request(
         host=host,
         port=port,
@@ -77,15 +78,18 @@ def _authority(written: str, default: int | None) -> tuple[Address | str, int]:
 def _dropped(fields: Sequence[tuple[bytes, bytes]]) -> frozenset[bytes]:
     """The headers that are for the broker alone (RFC 9110, 7.6.1)."""
     named = [
-        part.strip().lower() for name, value in fields if name == b"connection" for part in value.split(b",")
+        part.strip().lower()
+        for name, value in fields
+        if name.lower() == b"connection"
+        for part in value.split(b",")
     ]
     return _NOT_FORWARDED | frozenset(named)
 
 
 def _length(fields: Sequence[tuple[bytes, bytes]]) -> int:
     """The number of bytes of the body; raises Denied where it is not told in one plain way."""
-    given = [value for name, value in fields if name == b"content-length"]
-    if any(name == b"transfer-encoding" for name, _ in fields):
+    given = [value for name, value in fields if name.lower() == b"content-length"]
+    if any(name.lower() == b"transfer-encoding" for name, _ in fields):
         raise Denied("length-required")
     if len(given) > 1 or not all(re.fullmatch(rb"[0-9]{1,12}", each) for each in given):
         raise Denied("request-malformed")

@@ -13,6 +13,7 @@ from pleura import __version__
 from pleura.domain.errors import PleuraError
 from pleura.entrypoints.cli import audit, copy, images, importing, init, serve, trace
 from pleura.entrypoints.cli.vault import backup, doctor, erase, key, move, replica, verify
+from pleura.entrypoints.cli.watching import sightings, watch
 from pleura.entrypoints.demo import command as demo
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.output import print_error
@@ -32,6 +33,8 @@ app.command("show")(images.show_command)
 app.command("copy")(copy.command)
 app.command("compare")(copy.compare)
 app.command("trace")(trace.command)
+app.add_typer(watch.app, name="watch")
+app.add_typer(sightings.app, name="sightings")
 app.add_typer(audit.app, name="audit")
 app.command("verify")(verify.command)
 app.command("doctor")(doctor.command)

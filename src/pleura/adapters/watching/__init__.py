@@ -1,0 +1,1 @@
+"""Gathering for the watch list: processes without keys that read pages, mail and folders of strangers."""
