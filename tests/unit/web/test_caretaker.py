@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -13,8 +15,9 @@ from tests.fakes.clock import FakeClock
 from pleura.bootstrap import House
 from pleura.domain.installation import Depot
 from pleura.entrypoints.web import caretaker
-from pleura.entrypoints.web.caretaker import Caretaker, look_after
+from pleura.entrypoints.web.caretaker import Caretaker, look_after, look_outside
 from pleura.entrypoints.web.chores import Chores
+from pleura.monitor.watch.patrol import Looked
 
 NAMES = ("one", "two")
 
@@ -55,11 +58,27 @@ class Sketcher:
 
 
 @dataclass
+class Patrol:
+    """A patrol that fails in the middle of its round in a way nobody thought of."""
+
+    rounds: int = 0
+
+    def run_due(self, *, actor: str, is_stopped: object) -> Iterator[Looked]:
+        self.rounds += 1
+        yield Looked(
+            source="src-1", pages=0, pictures=0, known=0, sightings=(), again=0, spread=0,
+            troubles=Counter(), result="robots",
+        )  # fmt: skip
+        raise RuntimeError("Wang^Xiaodong")
+
+
+@dataclass
 class LittleHouse:
     """As much of a house as the caretaker walks through."""
 
     depots: Depots = field(default_factory=Depots)
     sketcher: Sketcher = field(default_factory=Sketcher)
+    patrol: Patrol = field(default_factory=Patrol)
     clock: FakeClock = field(default_factory=FakeClock)
 
 
@@ -81,18 +100,28 @@ def test_a_fault_that_nobody_thought_of_is_logged_without_its_words_and_work_goe
     assert "Wang" not in caplog.text
 
 
-def test_the_thread_outlives_any_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(caretaker, "_SKETCH_SECONDS", 0.01)
+def test_the_threads_outlive_any_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    for pause in ("_SKETCH_SECONDS", "_WATCH_SECONDS"):
+        monkeypatch.setattr(caretaker, pause, 0.01)
     house = LittleHouse()
     keeper = Caretaker(cast("House", house), Chores())
     keeper.start()
 
-    while house.sketcher.tried < 3:
-        assert keeper._thread.is_alive()
+    while min(house.sketcher.tried, house.patrol.rounds) < 3:
+        assert all(thread.is_alive() for thread in keeper._threads)
         threading.Event().wait(0.01)
 
     keeper.stop()
-    assert not keeper._thread.is_alive()
+    assert not any(thread.is_alive() for thread in keeper._threads)
+
+
+def test_a_source_that_could_not_be_looked_at_is_logged_by_its_code(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "pleura.caretaker"):
+        look_outside(cast("House", LittleHouse()))
+
+    assert "watch of src-1: robots" in caplog.text
+    assert "watch: RuntimeError in" in caplog.text
+    assert "Wang" not in caplog.text
 
 
 def test_a_backup_that_runs_is_seen_by_pages_and_ends_when_the_server_does() -> None:

@@ -23,7 +23,7 @@ from litestar.template.config import TemplateConfig
 from pleura.domain.errors import BadInput, EnvironmentFault, NotFound, PleuraError, Refused
 from pleura.entrypoints.language import LANGUAGES
 from pleura.entrypoints.web.desk import Desk
-from pleura.entrypoints.web.pages import entrance, restore, studies, tracing, vault
+from pleura.entrypoints.web.pages import entrance, restore, sightings, studies, tracing, vault
 from pleura.entrypoints.web.view import LANGUAGE_COOKIE, is_restorer, page, texts
 
 _HERE: Final = Path(__file__).parent
@@ -67,6 +67,7 @@ def build_app(desk: Desk, hosts: list[str]) -> Litestar:
             *restore.ROUTES,
             *studies.ROUTES,
             *tracing.ROUTES,
+            *sightings.ROUTES,
             *vault.ROUTES,
             create_static_files_router("/static", [_HERE / "static"], opt={"public": True}),
         ],

@@ -1,4 +1,4 @@
-"""What a running server does by itself: sketch arrivals, fill depots each day, test restores each month."""
+"""What a running server does by itself: sketch arrivals, look after depots, look at sources that are due."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ FILL_EVERY: Final = timedelta(days=1)
 TEST_EVERY: Final = timedelta(days=30)
 _SKETCH_SECONDS: Final = 10.0
 _DEPOT_SECONDS: Final = 600.0
+_WATCH_SECONDS: Final = 60.0
 _ACTOR: Final = "caretaker"
 
 _log = logging.getLogger("pleura.caretaker")
@@ -58,6 +59,14 @@ def look_after(
                     getattr(house.depots, act)(depot.name, actor=_ACTOR, is_stopped=is_stopped)
 
 
+def look_outside(house: House, is_stopped: Callable[[], bool] = lambda: False) -> None:
+    """Look at every source that is due, until *is_stopped*; a fault is logged, and the source waits."""
+    with _logged("watch"):
+        for looked in house.patrol.run_due(actor=_ACTOR, is_stopped=is_stopped):
+            if looked.result:
+                _log.warning("watch of %s: %s", looked.source, looked.result)
+
+
 @contextlib.contextmanager
 def _logged(work: str) -> Iterator[None]:
     """Log what goes wrong in the block and go on: the thread must outlive it, whatever it is.
@@ -75,22 +84,31 @@ def _logged(work: str) -> Iterator[None]:
 
 
 class Caretaker:
-    """A thread that looks after one house until it is told to stop."""
+    """Two threads that look after one house until they are told to stop: a look at a site takes long."""
 
     def __init__(self, house: House, chores: Chores) -> None:
         self._house = house
         self._chores = chores
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="caretaker", daemon=True)
+        self._threads = [
+            threading.Thread(target=work, name="caretaker", daemon=True) for work in (self._work, self._watch)
+        ]
 
     def start(self) -> None:
-        """Begin to look: for arrivals every ten seconds, for depots every ten minutes."""
-        self._thread.start()
+        """Begin to look: for arrivals every ten seconds, for sources every minute, for depots every ten."""
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """Return when no work is under way any more: it ends at the next object."""
         self._stopped.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
+
+    def _watch(self) -> None:
+        while not self._stopped.is_set():
+            look_outside(self._house, self._stopped.is_set)
+            self._stopped.wait(_WATCH_SECONDS)
 
     def _work(self) -> None:
         depots_at = time.monotonic()
