@@ -22,6 +22,7 @@ from pleura.domain.custody.places import BucketFacts, FolderPlace, Place
 from pleura.domain.errors import EnvironmentFault, Refused
 from pleura.ledger.ledger import Ledger
 from pleura.monitor.trace import Tracer
+from pleura.monitor.watch.asking import Asking
 from pleura.monitor.watch.memory import Memory
 from pleura.monitor.watch.patrol import Patrol
 from pleura.monitor.watch.sightings import Sightings
@@ -198,6 +199,7 @@ class FakeHouse:
         }
         self.watchlist = WatchList(**parts)  # type: ignore[arg-type]
         self.sightings = Sightings(**parts)  # type: ignore[arg-type]
+        self.asking = Asking(**parts, archive=archive, watchlist=self.watchlist)  # type: ignore[arg-type]
         self.patrol = Patrol(
             records=self.records,
             ledger=self.ledger,

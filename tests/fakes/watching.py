@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pleura.domain.errors import NotFound
+from pleura.domain.watching.asking import ImageSearch
 from pleura.domain.watching.gathering import Claim, Found, FoundPage, FoundPicture, Known, Picture
 from pleura.domain.watching.sightings import Look, SeenAt, Sighting, SightingLabel, Visit
 from pleura.domain.watching.sources import Source, WatchPlace
@@ -23,6 +24,7 @@ class FakeWatchRows:
     kept_sightings: dict[str, Sighting] = field(default_factory=dict)
     places: dict[tuple[str, bytes], SeenAt] = field(default_factory=dict)
     kept_labels: list[SightingLabel] = field(default_factory=list)
+    searches: list[ImageSearch] = field(default_factory=list)
 
     def add_source(self, source: Source) -> None:
         self.kept_sources[source.name] = source
@@ -88,12 +90,19 @@ class FakeWatchRows:
         found = [label for label in self.kept_labels if label.sighting == sighting]
         return sorted(found, key=lambda label: label.at)
 
+    def add_image_search(self, search: ImageSearch) -> None:
+        self.searches.append(search)
+
+    def image_searches(self, image: str) -> Sequence[ImageSearch]:
+        return sorted((each for each in self.searches if each.image == image), key=lambda each: each.at)
+
     def forget_images(self, images: set[str]) -> None:
         """What the database does by itself when an image goes."""
         gone = {name for name, each in self.kept_sightings.items() if each.image not in images}
         self.kept_sightings = {name: each for name, each in self.kept_sightings.items() if name not in gone}
         self.places = {key: each for key, each in self.places.items() if key[0] not in gone}
         self.kept_labels = [label for label in self.kept_labels if label.sighting not in gone]
+        self.searches = [each for each in self.searches if each.image in images]
 
 
 @dataclass

@@ -19,6 +19,7 @@ from pleura.domain.errors import NotFound
 from pleura.domain.images import Image, Patient, SealedImage, Study
 from pleura.domain.ports import Records
 from pleura.domain.tracing import Verdict
+from pleura.domain.watching.asking import ImageSearch
 from pleura.domain.watching.sightings import Look, SeenAt, Sighting, SightingLabel, Visit
 from pleura.domain.watching.sources import Source
 from pleura.entrypoints.cli.vault.move import database_url
@@ -193,6 +194,29 @@ def test_a_source_goes_with_what_its_addresses_held_and_what_was_seen_there_stay
         assert unit.watch.visit(b"v") is None
         assert unit.watch.visit(b"w") is not None
         assert unit.watch.spread() == {"sgt-1": 1}
+
+
+def test_image_searches_come_oldest_first_and_go_with_the_image(filled: Records) -> None:
+    search = ImageSearch(
+        name="srh-2", image="img-1", engine="tineye", at=LATER, by="cli:chen", sealed_consent=b"c"
+    )
+    with filled.begin() as unit:
+        for each in (
+            search,
+            replace(search, name="srh-1", at=AT),
+            replace(search, name="srh-3", image="img-2"),
+        ):
+            unit.watch.add_image_search(each)
+    with filled.read() as unit:
+        assert [each.name for each in unit.watch.image_searches("img-1")] == ["srh-1", "srh-2"]
+        assert unit.watch.image_searches("img-1")[1] == search
+
+    with filled.begin() as unit:
+        unit.catalogue.erase_image("img-1")
+
+    with filled.read() as unit:
+        assert list(unit.watch.image_searches("img-1")) == []
+        assert len(unit.watch.image_searches("img-2")) == 1
 
 
 def test_the_same_picture_is_one_sighting(filled: Records) -> None:

@@ -1,6 +1,7 @@
 """The one socket: settings in, a wired house out. Nothing opens before these functions are called."""
 
 from pleura.adapters.storage.home import refuse_occupied
+from pleura.bootstrap.engines import search_engine
 from pleura.bootstrap.homes import (
     Founding,
     Restored,
@@ -30,6 +31,7 @@ __all__ = [
     "recover_house",
     "refuse_occupied",
     "restore_house",
+    "search_engine",
     "snapshots_at",
     "token_key",
 ]

@@ -35,6 +35,7 @@ from pleura.domain.ports import Clock, ObjectStore, PictureWorker, Records, Root
 from pleura.imaging.match.index import Neighbours
 from pleura.ledger.ledger import Ledger
 from pleura.monitor.trace import Tracer
+from pleura.monitor.watch.asking import Asking
 from pleura.monitor.watch.memory import Memory
 from pleura.monitor.watch.patrol import Patrol
 from pleura.monitor.watch.sightings import Sightings
@@ -83,6 +84,7 @@ class House:
     watchlist: WatchList
     patrol: Patrol
     sightings: Sightings
+    asking: Asking
     font: Path | None
     """A font with Chinese characters, where the machine has one."""
     accounts: Accounts
@@ -247,6 +249,14 @@ def _wire(
         watchlist=patrol.watchlist,
         patrol=patrol,
         sightings=patrol.sightings,
+        asking=Asking(
+            records=records,
+            ledger=ledger,
+            keys=keyring,
+            clock=clock,
+            archive=archive,
+            watchlist=patrol.watchlist,
+        ),
         font=find_font(),
         accounts=Accounts(records, ledger, clock),
         keys=keys,

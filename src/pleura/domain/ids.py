@@ -21,6 +21,7 @@ KINDS: Final = {
     "source": "src",
     "sighting": "sgt",
     "worker": "wrk",
+    "search": "srh",
 }
 
 

@@ -14,6 +14,7 @@ from pleura.domain.custody.erasure import BegunErasure, ErasureRequest, Restrict
 from pleura.domain.images import UNDESCRIBED, Description, Image, Patient, SealedImage, Study
 from pleura.domain.installation import Account, Depot, InstallationKey, KeyPurpose, PatientKey
 from pleura.domain.rasters import Raster, Received, StoredPixels
+from pleura.domain.watching.asking import ImageSearch
 from pleura.domain.watching.sightings import Look, SeenAt, Sighting, SightingLabel, Visit
 from pleura.domain.watching.sources import Source
 
@@ -202,6 +203,8 @@ class WatchRows(Protocol):
     def spread(self) -> Mapping[str, int]: ...
     def add_label(self, label: SightingLabel) -> None: ...
     def labels(self, sighting: str) -> Sequence[SightingLabel]: ...
+    def add_image_search(self, search: ImageSearch) -> None: ...
+    def image_searches(self, image: str) -> Sequence[ImageSearch]: ...
 
 
 class Unit(Protocol):

@@ -289,3 +289,14 @@ sighting_labels: Final = Table(
     Column("by", String(80), nullable=False),
     Column("sealed_reason", LargeBinary, nullable=False),
 )
+
+image_searches: Final = Table(
+    "image_searches",
+    metadata,
+    Column("name", _NAME, primary_key=True),
+    Column("image", _NAME, ForeignKey("images.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("engine", String(16), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("by", String(80), nullable=False),
+    Column("sealed_consent", LargeBinary, nullable=False),
+)

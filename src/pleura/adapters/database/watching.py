@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, update
 from pleura.adapters.database import schema
 from pleura.domain.errors import NotFound
 from pleura.domain.tracing import Verdict
+from pleura.domain.watching.asking import ImageSearch
 from pleura.domain.watching.sightings import Look, SeenAt, Sighting, SightingLabel, Visit
 from pleura.domain.watching.sources import Source
 
@@ -131,6 +132,16 @@ class SqlWatchRows:
         table = schema.sighting_labels
         statement = select(table).where(table.c.sighting == sighting).order_by(table.c.at)
         return [SightingLabel(**_named(row)) for row in self._connection.execute(statement).mappings()]
+
+    def add_image_search(self, search: ImageSearch) -> None:
+        """Store that a part of an image left for an image search; its ledger entry comes with it."""
+        self._connection.execute(insert(schema.image_searches), _values(search))
+
+    def image_searches(self, image: str) -> Sequence[ImageSearch]:
+        """The searches for one image, oldest first."""
+        table = schema.image_searches
+        statement = select(table).where(table.c.image == image).order_by(table.c.at, table.c.name)
+        return [ImageSearch(**_named(row)) for row in self._connection.execute(statement).mappings()]
 
     def _put(self, table: Table, values: Mapping[str, Any], *key: str) -> None:
         chosen = [table.c[name] == values[name] for name in key]

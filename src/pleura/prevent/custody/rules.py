@@ -11,6 +11,7 @@ from pleura.domain.errors import BadInput, NotFound, Refused
 from pleura.domain.images import Image
 from pleura.domain.installation import Account
 from pleura.domain.ports import Catalogue, Clock, Records
+from pleura.domain.watching.asking import ALLOWED
 from pleura.ledger.ledger import Ledger
 
 APPROVALS: Final = "erasure-approvals"
@@ -21,6 +22,7 @@ RULES: Final[Mapping[str, tuple[str, ...]]] = {
     APPROVALS: ("1", "2"),
     # For what a copy may leave without a mark; the purpose that is allowed stands in its ledger entry.
     UNMARKED: (NEVER, "primary-diagnosis"),
+    ALLOWED: ("off", "on"),
 }
 """Every rule and its values; the first is the one in force until another is set."""
 

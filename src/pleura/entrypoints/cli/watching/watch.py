@@ -11,12 +11,15 @@ import typer
 from pleura.domain.errors import BadInput, PleuraError
 from pleura.domain.watching.sources import QUERY, Source, WatchPlace, interval
 from pleura.domain.watching.words import in_words
+from pleura.entrypoints.cli.watching import ask
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.output import actor, print_error, print_json
 from pleura.monitor.watch.patrol import CLOSED, Looked
 
 app = typer.Typer(help="Watch places outside for pictures of this vault.", no_args_is_help=True)
+
+app.command("ask")(ask.command)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
 SourceName = Annotated[str, typer.Argument(help="Name of the source, such as src-3f9k2m7p1x8q.")]

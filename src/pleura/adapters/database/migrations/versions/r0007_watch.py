@@ -1,4 +1,4 @@
-"""The watch list, the addresses it has fetched, and the sightings with their places and labels."""
+"""The watch list, the addresses it has fetched, sightings with places and labels, image searches."""
 
 from __future__ import annotations
 
@@ -50,6 +50,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_looks")),
     )
     _make_sightings()
+    op.create_table(
+        "image_searches",
+        sa.Column("name", _NAME, nullable=False),
+        sa.Column("image", _NAME, nullable=False),
+        sa.Column("engine", sa.String(length=16), nullable=False),
+        sa.Column("at", _TIME, nullable=False),
+        sa.Column("by", sa.String(length=80), nullable=False),
+        sa.Column("sealed_consent", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["image"], ["images.id"], name=op.f("fk_image_searches_image_images"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_image_searches")),
+    )
+    op.create_index(op.f("ix_image_searches_image"), "image_searches", ["image"])
 
 
 def _make_sightings() -> None:
@@ -114,5 +128,5 @@ def _make_sightings() -> None:
 
 def downgrade() -> None:
     """Drop them; the watch list and what it has found are forgotten."""
-    for name in ("sighting_labels", "seen_at", "sightings", "looks", "visits", "sources"):
+    for name in ("image_searches", "sighting_labels", "seen_at", "sightings", "looks", "visits", "sources"):
         op.drop_table(name)

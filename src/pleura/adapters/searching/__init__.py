@@ -1,0 +1,1 @@
+"""Image searches of others, one file each: how they are asked, and how their answers are read."""
