@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from pleura.domain.errors import NotFound
@@ -49,6 +50,16 @@ class FakeWatchRows:
 
     def put_visit(self, visit: Visit) -> None:
         self.visits[visit.index] = visit
+
+    def forget_before(self, moment: datetime) -> None:
+        self.visits = {
+            index: visit
+            for index, visit in self.visits.items()
+            if visit.visited_at is None or visit.visited_at >= moment
+        }
+        self.looks = {
+            digest: look for digest, look in self.looks.items() if look.sighting or look.looked_at >= moment
+        }
 
     def look(self, digest: bytes) -> Look | None:
         return self.looks.get(digest)

@@ -265,6 +265,20 @@ def test_a_redirect_inside_is_refused_and_named(site: Site, house: House) -> Non
     assert house.bodies == {}
 
 
+def test_a_tls_address_inside_is_refused_and_named_too(site: Site, house: House) -> None:
+    site.pages["/"] = page(
+        "https://10.0.0.1/a.png", "https://metadata.google.internal/b.png", "https://[::1]/"
+    )
+
+    found = house.look()
+
+    assert troubles(found) == {
+        "https://10.0.0.1/a.png": "address-not-public",
+        "https://metadata.google.internal/b.png": "name-not-public",
+        "https://[::1]/": "host-malformed",  # Scrapy leaves the brackets out
+    }
+
+
 def test_the_server_of_this_machine_is_not_reached_by_its_address(site: Site, house: House) -> None:
     """The name is allowed in this test; the address that it stands for is not."""
     site.pages["/"] = page(f"http://127.0.0.1:{site.port}/a.png", f"http://localhost:{site.port}/a.png")

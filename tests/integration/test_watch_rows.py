@@ -196,6 +196,19 @@ def test_a_source_goes_with_what_its_addresses_held_and_what_was_seen_there_stay
         assert unit.watch.spread() == {"sgt-1": 1}
 
 
+def test_what_is_old_is_forgotten_and_what_is_ours_is_not(filled: Records) -> None:
+    with filled.begin() as unit:
+        for index, at in ((b"old", AT), (b"new", LATER), (b"claimed", None)):
+            unit.watch.put_visit(Visit(index=index, source="src-1", sealed=b"x", visited_at=at))
+        for digest, at, sighting in ((b"a", AT, ""), (b"b", AT, "sgt-1"), (b"c", LATER, "")):
+            unit.watch.put_look(Look(digest=digest, looked_at=at, against="2 img-2", sighting=sighting))
+        unit.watch.forget_before(LATER)
+
+    with filled.read() as unit:
+        assert [bool(unit.watch.visit(each)) for each in (b"old", b"new", b"claimed")] == [False, True, True]
+        assert [bool(unit.watch.look(each)) for each in (b"a", b"b", b"c")] == [False, True, True]
+
+
 def test_image_searches_come_oldest_first_and_go_with_the_image(filled: Records) -> None:
     search = ImageSearch(
         name="srh-2", image="img-1", engine="tineye", at=LATER, by="cli:chen", sealed_consent=b"c"

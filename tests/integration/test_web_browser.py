@@ -236,7 +236,7 @@ def test_the_same_is_there_in_english(page: Page, tmp_path: Path) -> None:
     assert page.get_attribute("html", "lang") == "en"
 
 
-@pytest.mark.parametrize("path", ["/studies", "/import", "/trace", "/vault"])
+@pytest.mark.parametrize("path", ["/studies", "/import", "/trace", "/sightings", "/vault"])
 def test_nothing_runs_over_the_edge_of_a_phone(page: Page, path: str) -> None:
     page.set_viewport_size({"width": 360, "height": 720})
     page.goto(path)

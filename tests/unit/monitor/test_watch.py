@@ -22,6 +22,7 @@ from pleura.domain.watching.sightings import Severity, label_word
 from pleura.domain.watching.sources import Source, WatchPlace, interval
 from pleura.monitor.trace import Trace
 from pleura.monitor.watch.memory import Round
+from pleura.monitor.watch.patrol import KEPT
 from pleura.monitor.watch.watchlist import LEASE
 from pleura.prevent.copies import CopyRequest
 
@@ -344,6 +345,20 @@ def test_by_itself_a_stranger_is_compared_again_after_a_week_and_only_with_other
         looked = list(house.patrol.run_due(actor="test"))
         assert [each.pictures for each in looked] == [[2], [0], [1]][weeks]
         house.clock.advance(timedelta(days=8).total_seconds())
+
+
+def test_what_is_no_longer_there_is_forgotten_after_half_a_year(house: FakeHouse) -> None:
+    source = watched(house)
+    house.patrol.run(source.name, actor="test")
+    house.gatherer.site.pages = {f"{SITE}2": [COPY]}
+    house.clock.advance(KEPT.total_seconds() + 1)
+
+    house.patrol.run(source.name, actor="test")
+
+    with house.records.read() as unit:
+        assert len(unit.watch.visits) == 2  # type: ignore[attr-defined]
+        assert len(unit.watch.looks) == 1  # type: ignore[attr-defined]
+    assert len(house.sightings.all()) == 1
 
 
 def test_what_is_no_picture_is_looked_at_once(house: FakeHouse, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, func, insert, select, update
@@ -68,6 +68,12 @@ class SqlWatchRows:
     def put_visit(self, visit: Visit) -> None:
         """Store an address, or its new state."""
         self._put(schema.visits, _values(visit), "index")
+
+    def forget_before(self, moment: datetime) -> None:
+        """Remove addresses not visited since *moment*, and comparisons from before it that found nothing."""
+        visits, looks = schema.visits, schema.looks
+        self._connection.execute(delete(visits).where(visits.c.visited_at < moment))
+        self._connection.execute(delete(looks).where(looks.c.looked_at < moment, looks.c.sighting == ""))
 
     def look(self, digest: bytes) -> Look | None:
         """The comparison that was made of that file."""

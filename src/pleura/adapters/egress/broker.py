@@ -29,16 +29,16 @@ Resolver = Callable[[str], Awaitable[Sequence[str]]]
 _PIECE: Final = 64 << 10
 _AT_ONCE: Final = struct.pack("ii", 1, 0)
 _STATUS: Final = {
-    "not-ours": "407 Proxy Authentication Required",
-    "request-malformed": "400 Bad Request",
-    "length-required": "411 Length Required",
-    "too-large": "413 Content Too Large",
-    "too-slow": "504 Gateway Timeout",
-    "name-unknown": "502 Bad Gateway",
-    "unreachable": "502 Bad Gateway",
-    "too-busy": "503 Service Unavailable",
+    "not-ours": 407,
+    "request-malformed": 400,
+    "length-required": 411,
+    "too-large": 413,
+    "too-slow": 504,
+    "name-unknown": 502,
+    "unreachable": 502,
+    "too-busy": 503,
 }
-"""Every other code is 403 Forbidden: a rule said no."""
+"""Every other code is 403: a rule said no."""
 
 CODE_HEADER: Final = "Pleura-Egress"
 """The header that tells our own client why the broker refused."""
@@ -255,8 +255,8 @@ class _Side:
             self._writer.transport.abort()
             return
         challenge = 'Proxy-Authenticate: Basic realm="pleura"\r\n' if code == "not-ours" else ""
-        status = _STATUS.get(code, "403 Forbidden")
-        head = f"HTTP/1.1 {status}\r\n{CODE_HEADER}: {code}\r\n{challenge}"
+        # The code is the reason too: of the answer to CONNECT, clients tell no more than this line.
+        head = f"HTTP/1.1 {_STATUS.get(code, 403)} {code}\r\n{CODE_HEADER}: {code}\r\n{challenge}"
         with contextlib.suppress(OSError):
             await self.send(f"{head}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
 

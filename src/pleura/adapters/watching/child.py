@@ -14,8 +14,8 @@ from pleura.adapters.watching.line import Line
 from pleura.adapters.watching.protocol import End, Order, first_line
 from pleura.adapters.watching.spider import USER_AGENT, Asking, WatchSpider
 
-_READABLE: Final = ("/etc", "/usr/share", "/dev")
-"""Time zones, certificates, the table of media types."""
+_READABLE: Final = ("/etc/ssl", "/usr/share/zoneinfo")
+"""Certificates and time zones."""
 
 _CPU_SECONDS: Final = 1800
 _MEMORY: Final = 3 << 30
@@ -42,7 +42,7 @@ def settings(order: Order) -> dict[str, Any]:
         "AUTOTHROTTLE_START_DELAY": limits.delay_seconds,
         "AUTOTHROTTLE_TARGET_CONCURRENCY": 1.0,
         "DOWNLOAD_DELAY": limits.delay_seconds,
-        "CONCURRENT_REQUESTS": 8,
+        "CONCURRENT_REQUESTS": 4,  # those under way are waited for when a look is over
         "CONCURRENT_REQUESTS_PER_DOMAIN": 1,
         "DOWNLOAD_TIMEOUT": limits.answer_seconds,
         "DOWNLOAD_MAXSIZE": limits.picture_bytes,

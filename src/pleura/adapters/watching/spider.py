@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
@@ -23,6 +24,9 @@ from pleura.domain.watching.gathering import Known, Picture
 
 USER_AGENT: Final = f"pleura-watch/{__version__} (looks for leaked medical images; obeys robots.txt)"
 _MAPS: Final = ("application/xml", "text/xml", "application/rss+xml", "application/atom+xml")
+_TUNNEL: Final = re.compile(r"'reason': b'([a-z-]{1,64})'")
+"""What Scrapy says of a CONNECT request that the broker has refused."""
+
 _FAULTS: Final = {
     "TimeoutError": "too-slow",
     "DownloadTimeoutError": "too-slow",
@@ -223,6 +227,8 @@ def _code(failure: Failure) -> str:
     if response is not None and hasattr(response, "headers"):
         refused = response.headers.get(CODE_HEADER)
         return refused.decode("latin-1") if refused else f"status-{response.status}"
+    if tunnel := _TUNNEL.search(str(failure.value)):
+        return tunnel[1]
     if isinstance(failure.value, _Elsewhere):
         return "elsewhere"
     if isinstance(failure.value, IgnoreRequest):

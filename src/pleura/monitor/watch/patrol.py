@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +39,9 @@ from pleura.monitor.trace import Tracer
 from pleura.monitor.watch.memory import Memory, Round, originals
 from pleura.monitor.watch.sightings import Sightings
 from pleura.monitor.watch.watchlist import WatchList
+
+KEPT: Final = timedelta(days=180)
+"""How long it is remembered what an address held, and that a stranger's picture was compared."""
 
 CLOSED: Final = frozenset(
     {"robots", "address-not-public", "name-not-public", "port-closed", "host-malformed", "not-asked"}
@@ -121,6 +125,7 @@ class Patrol:
         looked = look.outcome()
         with self.records.begin() as unit:
             self.watchlist.give_back(look.round.source, result, unit)
+            unit.watch.forget_before(self.clock.now() - KEPT)
             self.ledger.append(
                 unit.ledger,
                 "watch",

@@ -141,7 +141,7 @@ def _lines(detail: Detail, say: Texts) -> list[str]:
         lines.append(
             "    "
             + say(
-                "first seen {first}, last seen {last}, {times} times",
+                "first seen {first}, last seen {last}, times seen: {times}",
                 first=f"{seen.first_seen:%Y-%m-%d %H:%M} UTC",
                 last=f"{seen.last_seen:%Y-%m-%d %H:%M} UTC",
                 times=seen.times,

@@ -66,7 +66,8 @@ def list_sources(*, as_json: AsJson = False) -> None:
                 continue
             looked = f"{source.looked_at:%Y-%m-%d %H:%M}" if source.looked_at else "-"
             outcome = result_words(source.result, say) if source.looked_at else ""
-            print(f"{source.name}  {place.kind:6}  {looked:16}  {place.url}  {outcome}".rstrip())
+            where = f"{place.address}  {place.query}".rstrip()
+            print(f"{source.name}  {place.kind:6}  {looked:16}  {where}  {outcome}".rstrip())
 
 
 @app.command("remove")
