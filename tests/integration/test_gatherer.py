@@ -18,6 +18,7 @@ from tests.fakes.films import film
 from tests.servers.site import Site, drip, endless, page, site_server
 
 from pleura.adapters.egress.addresses import Reach
+from pleura.adapters.egress.door import clean_environment
 from pleura.adapters.watching.gatherer import ProcessGatherer
 from pleura.adapters.watching.protocol import Politeness
 from pleura.domain.errors import EnvironmentFault
@@ -524,6 +525,21 @@ def test_a_process_that_dies_is_a_trouble_and_no_crash(
     drop.mkdir()
 
     assert troubles(house.gather(WatchPlace(kind="mail", address=str(drop)))) == {"": "gathering-died"}
+
+
+def test_a_crawler_that_cannot_begin_is_a_trouble_and_no_empty_look(
+    site: Site, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scrapy keeps the cause to itself, and would end as if it had looked."""
+    (house.folder / "sitecustomize.py").write_text(
+        "import sys; sys.modules['scrapy.extensions.corestats'] = None"
+    )
+    broken = clean_environment()
+    broken["PYTHONPATH"] = f"{house.folder}:{broken['PYTHONPATH']}"
+    monkeypatch.setattr("pleura.adapters.watching.gatherer.clean_environment", lambda: broken)
+    site.pages = {"/": page("/a.png"), "/a.png": FILM}
+
+    assert troubles(house.look()) == {"": "gathering-died"}
 
 
 def test_a_page_that_scripts_make_is_read_in_a_browser(site: Site, house: House) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import os
 import resource
 from typing import Any, Final
@@ -97,6 +98,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (order.politeness.picture_bytes,) * 2)
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    mimetypes.init()  # reads files that are closed from here on
     if order.browser:
         confine_connections(order.port)
     else:
@@ -106,9 +108,12 @@ def main() -> None:
         os.environ[f"{scheme}_proxy"] = f"http://pleura:{order.secret}@127.0.0.1:{order.port}"
     line = Line(output, folder)
     process = AsyncCrawlerProcess(settings(order))
-    process.crawl(WatchSpider, order=order, line=line)
+    crawler = process.create_crawler(WatchSpider)
+    process.crawl(crawler, order=order, line=line)
     process.start()
-    line.say(End())
+    # Scrapy keeps what went wrong to itself; then the house hears no end, and knows.
+    if getattr(crawler.stats, "get_value", lambda _: None)("finish_reason"):
+        line.say(End())
 
 
 if __name__ == "__main__":
