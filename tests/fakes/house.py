@@ -23,6 +23,7 @@ from pleura.domain.errors import EnvironmentFault, Refused
 from pleura.ledger.ledger import Ledger
 from pleura.monitor.trace import Tracer
 from pleura.monitor.watch.asking import Asking
+from pleura.monitor.watch.exchange import Exchange
 from pleura.monitor.watch.memory import Memory
 from pleura.monitor.watch.patrol import Patrol
 from pleura.monitor.watch.sightings import Sightings
@@ -213,6 +214,7 @@ class FakeHouse:
                 records=self.records, keys=self.keyring, watchlist=self.watchlist, clock=self.clock
             ),
             sightings=self.sightings,
+            exchange=Exchange(**parts, sightings=self.sightings, issuer="pleura.ledger/test"),  # type: ignore[arg-type]
             workspace=_workspace,
         )
 

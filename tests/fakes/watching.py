@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -142,7 +142,7 @@ class FakeGatherer:
         *,
         browser: bool,
         is_stopped: Callable[[], bool],
-    ) -> Iterator[Found]:
+    ) -> Generator[Found]:
         self.given_browser.append(browser)
         yield from self.troubles
         asked: set[str] = set()

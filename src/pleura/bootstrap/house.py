@@ -36,6 +36,7 @@ from pleura.imaging.match.index import Neighbours
 from pleura.ledger.ledger import Ledger
 from pleura.monitor.trace import Tracer
 from pleura.monitor.watch.asking import Asking
+from pleura.monitor.watch.exchange import Exchange
 from pleura.monitor.watch.memory import Memory
 from pleura.monitor.watch.patrol import Patrol
 from pleura.monitor.watch.sightings import Sightings
@@ -190,8 +191,12 @@ def _bucket(place: BucketPlace, *, glance: bool = False) -> S3Objects:
 
 def ledger_of(keyring: Keyring, clock: Clock) -> Ledger:
     """The ledger that the keyring signs, under an origin of its own."""
-    public = keyring.signer.public.hex()
-    return Ledger(keyring.signer, LEDGER_ORIGIN_PREFIX + public[:16], clock)
+    return Ledger(keyring.signer, origin_of(keyring), clock)
+
+
+def origin_of(keyring: Keyring) -> str:
+    """The name of an installation where others read it: it says nothing but the beginning of its key."""
+    return LEDGER_ORIGIN_PREFIX + keyring.signer.public.hex()[:16]
 
 
 def _wire(
@@ -300,6 +305,7 @@ def _engine() -> Neighbours:
 def _patrol(home: Home, keyring: Keyring, archive: VaultArchive, tracer: Tracer) -> Patrol:
     """Whoever looks at the sources of the watch list, over the rooms that the tracer has."""
     records, ledger, clock = tracer.records, tracer.ledger, tracer.clock
+    sightings = Sightings(records=records, ledger=ledger, keys=keyring, clock=clock)
     watchlist = WatchList(records=records, ledger=ledger, keys=keyring, clock=clock)
     return Patrol(
         records=records,
@@ -311,7 +317,15 @@ def _patrol(home: Home, keyring: Keyring, archive: VaultArchive, tracer: Tracer)
         gatherer=ProcessGatherer(Machine(home).browser()),
         watchlist=watchlist,
         memory=Memory(records=records, keys=keyring, watchlist=watchlist, clock=clock),
-        sightings=Sightings(records=records, ledger=ledger, keys=keyring, clock=clock),
+        sightings=sightings,
+        exchange=Exchange(
+            records=records,
+            ledger=ledger,
+            keys=keyring,
+            clock=clock,
+            sightings=sightings,
+            issuer=origin_of(keyring),
+        ),
         workspace=home.workspace,
     )
 

@@ -64,6 +64,7 @@ KINDS: Final[Mapping[str, _Facts]] = MappingProxyType(
             frozenset({"sighting", "source", "suspect", "verdict", "image"}), frozenset({"copy"})
         ),
         "label": _Facts(frozenset({"sighting", "label"})),
+        "hash-list": _Facts(frozenset({"objects"})),
         "image-search": _Facts(frozenset({"search", "image", "engine", "sent"})),
     }
 )

@@ -521,6 +521,27 @@ def test_an_address_that_another_worker_fetches_is_left_to_it(house: FakeHouse) 
     assert house.gatherer.fetched[OTHER] == 1
 
 
+def test_a_person_who_interrupts_a_look_need_not_wait_for_the_lease(house: FakeHouse) -> None:
+    source = watched(house)
+    gather, closed = house.gatherer.gather, list[bool]()
+
+    def interrupted(place: WatchPlace, folder: Path, claim: Callable[[str], Any], **given: Any) -> Any:
+        try:
+            yield next(gather(place, folder, claim, **given))
+            raise KeyboardInterrupt
+        finally:
+            closed.append(folder.exists())
+
+    house.gatherer.gather = interrupted  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        house.patrol.run(source.name, actor="test")
+
+    assert closed == [True]
+    assert house.facts()[-1]["result"] == "interrupted"
+    house.gatherer.gather = gather  # type: ignore[method-assign]
+    assert house.patrol.run(source.name, actor="test").result == ""
+
+
 def test_a_look_that_fails_gives_the_source_back_and_is_in_the_ledger(house: FakeHouse) -> None:
     source = watched(house)
 

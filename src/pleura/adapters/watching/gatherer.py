@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -68,7 +68,7 @@ class ProcessGatherer:
         *,
         browser: bool,
         is_stopped: Callable[[], bool],
-    ) -> Iterator[Found]:
+    ) -> Generator[Found]:
         """Everything found at *place*; raises EnvironmentFault."""
         match place.kind:
             case "folder":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -84,7 +84,7 @@ class Gatherer(Protocol):
         *,
         browser: bool,
         is_stopped: Callable[[], bool],
-    ) -> Iterator[Found]:
+    ) -> Generator[Found]:
         """Everything found at *place*, pictures as files in *folder*; raises EnvironmentFault.
 
         *claim* is asked before any address is fetched. What comes back was written by strangers. It ends

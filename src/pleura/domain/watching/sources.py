@@ -11,8 +11,8 @@ from urllib.parse import quote, urlsplit
 
 from pleura.domain.errors import BadInput
 
-SourceKind = Literal["page", "site", "search", "folder", "mail"]
-"""One page; a site with its links, sitemap and feed; a search by its address; files; a mail drop."""
+SourceKind = Literal["page", "site", "search", "folder", "mail", "list"]
+"""One page; a site with its links, sitemap and feed; a search; files; a mail drop; a hash list of others."""
 
 ON_THE_WEB: Final = frozenset({"page", "site", "search"})
 QUERY: Final = "{query}"
@@ -27,26 +27,30 @@ _MOST_TEXT: Final = 2000
 
 @dataclass(frozen=True, kw_only=True)
 class WatchPlace:
-    """Where a source is: an address or a folder, and the words of a search. It may name a person."""
+    """Where a source is, which may name a person: an address or a path."""
 
     kind: SourceKind
     address: str
     query: str = ""
+    """The words of a search, or the public key that signs a list, in hexadecimal."""
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(SourceKind):
             raise BadInput(
                 "bad-source-kind",
                 "there is no kind of source called {kind}",
-                "choose page, site, search, folder or mail",
+                "choose page, site, search, folder, mail or list",
                 kind=self.kind,
             )
         if self.kind in ON_THE_WEB:
             _check_address(self.address)
         elif not Path(self.address).is_absolute() or len(self.address) > _MOST_TEXT:
             raise BadInput(
-                "bad-source-folder", "a source on this machine is a folder", "give the path of a folder"
+                "bad-source-folder", "a source on this machine is a folder or a file", "give its path"
             )
+        if self.kind == "list":
+            _check_key(self.query)
+            return
         if (QUERY in self.address) != (self.kind == "search") or bool(self.query) != (self.kind == "search"):
             raise BadInput(
                 "bad-search",
@@ -64,6 +68,16 @@ class WatchPlace:
     def host(self) -> str:
         """The host that is asked first, in lower case with its port; empty for a folder."""
         return urlsplit(self.url).netloc.lower() if self.kind in ON_THE_WEB else ""
+
+
+def _check_key(key: str) -> None:
+    """Return when *key* is a public key; raises BadInput."""
+    if not re.fullmatch(r"[0-9a-f]{64}", key):
+        raise BadInput(
+            "bad-list-key",
+            "a hash list is believed by its public key, and none was given in 64 hexadecimal digits",
+            "get it from whoever makes the list, by another way than the list, and give it with --key",
+        )
 
 
 def _check_address(address: str) -> None:

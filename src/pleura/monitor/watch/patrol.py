@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -33,9 +34,10 @@ from pleura.domain.watching.gathering import (
     Trouble,
 )
 from pleura.domain.watching.sightings import Context, Look
-from pleura.domain.watching.sources import Source
+from pleura.domain.watching.sources import Source, WatchPlace
 from pleura.ledger.ledger import Ledger
 from pleura.monitor.trace import Tracer
+from pleura.monitor.watch.exchange import Exchange
 from pleura.monitor.watch.memory import Memory, Round, originals
 from pleura.monitor.watch.sightings import Sightings
 from pleura.monitor.watch.watchlist import WatchList
@@ -85,6 +87,7 @@ class Patrol:
     watchlist: WatchList
     memory: Memory
     sightings: Sightings
+    exchange: Exchange
     workspace: Callable[[], AbstractContextManager[Path]]
 
     def run_due(self, *, actor: str, is_stopped: Callable[[], bool] = lambda: False) -> Iterator[Looked]:
@@ -105,20 +108,43 @@ class Patrol:
 
     def _look(self, source: Source, actor: str, is_stopped: Callable[[], bool], *, forced: bool) -> Looked:
         look = _Look(self, Round(source=source, started_at=self.clock.now(), forced=forced), actor)
+        result = "interrupted"  # unless it comes to an end, whatever that is
         try:
-            with self.workspace() as folder:
-                place = self.watchlist.place(source)
-                for found in self.gatherer.gather(
-                    place, folder, look.claim, browser=source.browser, is_stopped=is_stopped
-                ):
-                    look.take(found)
-                look.was_stopped = is_stopped()
+            place = self.watchlist.place(source)
+            if place.kind == "list":
+                self._compare(place, look)
+            else:
+                self._gather(place, look, is_stopped)
+            result = look.outcome().result
         except PleuraError as fault:
-            self._end(look, fault.code)
+            result = fault.code
             raise
-        looked = look.outcome()
-        self._end(look, looked.result)
-        return looked
+        finally:
+            self._end(look, result)
+        return look.outcome()
+
+    def _gather(self, place: WatchPlace, look: _Look, is_stopped: Callable[[], bool]) -> None:
+        browser = look.round.source.browser
+        with (
+            self.workspace() as folder,
+            # Closed before the folder goes, whatever happens: the process behind it writes there.
+            contextlib.closing(
+                self.gatherer.gather(place, folder, look.claim, browser=browser, is_stopped=is_stopped)
+            ) as gathered,
+        ):
+            for found in gathered:
+                look.take(found)
+        look.was_stopped = is_stopped()
+
+    def _compare(self, place: WatchPlace, look: _Look) -> None:
+        """Compare a hash list with what was seen; one that is none is the trouble of this source alone."""
+        file, source = Path(place.address), look.round.source.name
+        try:
+            look.spread, look.again = self.exchange.compare(file, place.query, source)
+        except BadInput as refusal:
+            look.troubles[refusal.code] += 1
+        else:
+            look.pages = 1
 
     def _end(self, look: _Look, result: str) -> None:
         look.release_all()

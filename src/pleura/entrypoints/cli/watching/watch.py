@@ -14,7 +14,7 @@ from pleura.domain.watching.words import in_words
 from pleura.entrypoints.cli.watching import ask
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.language import Texts
-from pleura.entrypoints.output import actor, print_error, print_json
+from pleura.entrypoints.output import actor, new_file, print_error, print_json, write_durably
 from pleura.monitor.watch.patrol import CLOSED, Looked
 
 app = typer.Typer(help="Watch places outside for pictures of this vault.", no_args_is_help=True)
@@ -32,7 +32,10 @@ def add(
     ],
     *,
     kind: Annotated[
-        str, typer.Option(help="page, site, search, folder or mail; by default what the address looks like.")
+        str,
+        typer.Option(
+            help="page, site, search, folder, mail or list; by default what the address looks like."
+        ),
     ] = "",
     words_file: Annotated[
         Path | None,
@@ -40,15 +43,19 @@ def add(
             help="File with the words of a saved search on its first line; else they are asked for."
         ),
     ] = None,
+    key: Annotated[
+        str, typer.Option(help="Public key of whoever signs a hash list, 64 hexadecimal digits.")
+    ] = "",
     every: Annotated[str, typer.Option(help="Time between two looks: 30m, 6h, 7d.")] = "6h",
     browser: Annotated[
         bool, typer.Option("--browser", help="Open its pages in Chromium, because scripts make them.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Put a page, a site, a saved search, a folder or a mail drop on the watch list."""
+    """Put a page, a site, a saved search, a folder, a mail drop or a hash list on the watch list."""
     with opened() as (house, say):
-        place = _place(sys.stdin.readline().strip() if address == "-" else address, kind, words_file, say)
+        given = sys.stdin.readline().strip() if address == "-" else address
+        place = _place(given, kind, say, words_file=words_file, key=key)
         source = house.watchlist.add(place, every=interval(every), browser=browser, actor=actor())
     if as_json:
         print_json(source_facts(source, place))
@@ -110,6 +117,21 @@ def run(
         raise typer.Exit(1)
 
 
+@app.command("export")
+def export(
+    *,
+    output: Annotated[Path, typer.Option("-o", "--output", help="New file for the signed list.")] = Path(
+        "hash-list.txt"
+    ),
+) -> None:
+    """Write a signed list of the files that people have labelled as true sightings, for others to watch."""
+    with opened() as (house, say):
+        with new_file(output) as stream:
+            write_durably(stream, house.patrol.exchange.own(actor=actor()).encode())
+        print(say("{file} is written; its public key, to be told by another way:", file=str(output)))
+        print(house.ledger_key.hex())
+
+
 def source_facts(source: Source, place: WatchPlace) -> dict[str, Any]:
     """A source under the names that other programs may rely on."""
     return {
@@ -168,19 +190,21 @@ def _print(looked: Looked, say: Texts, *, as_json: bool) -> None:
         print(f"  {count} × {result_words(code, say)}")
 
 
-def _place(address: str, kind: str, words_file: Path | None, say: Texts) -> WatchPlace:
+def _place(address: str, kind: str, say: Texts, *, words_file: Path | None, key: str) -> WatchPlace:
     """What the arguments say; raises BadInput."""
     is_web = address.lower().startswith(("http://", "https://"))
     if not is_web:
         address = str(Path(address).absolute())
     chosen = kind or _guessed(address, is_web=is_web)
-    words = _words(words_file, say) if chosen == "search" else ""
+    words = _words(words_file, say) if chosen == "search" else key
     return WatchPlace(kind=chosen, address=address, query=words)  # type: ignore[arg-type]  # it is checked there
 
 
 def _guessed(address: str, *, is_web: bool) -> str:
     if is_web:
         return "search" if QUERY in address else "page"
+    if Path(address).is_file():
+        return "list"
     return "mail" if (Path(address) / "cur").is_dir() else "folder"
 
 
