@@ -21,6 +21,7 @@ from pleura.crypto.roots.root import Passphrase, Root, create, new_passphrase
 from pleura.domain.custody.places import BucketFacts, FolderPlace, Place
 from pleura.domain.errors import EnvironmentFault, Refused
 from pleura.ledger.ledger import Ledger
+from pleura.monitor.find import Finder
 from pleura.monitor.trace import Tracer
 from pleura.monitor.watch.asking import Asking
 from pleura.monitor.watch.exchange import Exchange
@@ -126,14 +127,7 @@ class FakeHouse:
         archive = VaultArchive(self.vault, self.sketcher, self.copies, self.keyring)
         self.packs = Packs(self.pack_files)
         self.originals = Originals(self.vault, self.sketcher, archive, self.packs, EveryDescriptor)
-        self.tracer = Tracer(
-            archive=archive,
-            search=self.originals,
-            worker=self.worker,
-            records=self.records,
-            ledger=self.ledger,
-            clock=self.clock,
-        )
+        self._look(archive)
         self._watch(archive)
         self.accounts = Accounts(self.records, self.ledger, self.clock)
         self.places: dict[Place, FakeObjects] = {}
@@ -188,6 +182,25 @@ class FakeHouse:
             machine=self.machine,
             bucket_facts=self.depots.bucket_facts,
             depot_view=self.depots.view,
+        )
+
+    def _look(self, archive: VaultArchive) -> None:
+        """Whoever looks for a picture."""
+        self.tracer = Tracer(
+            archive=archive,
+            search=self.originals,
+            worker=self.worker,
+            records=self.records,
+            ledger=self.ledger,
+            clock=self.clock,
+        )
+        self.finder = Finder(
+            archive=archive,
+            search=self.originals,
+            worker=self.worker,
+            records=self.records,
+            ledger=self.ledger,
+            clock=self.clock,
         )
 
     def _watch(self, archive: VaultArchive) -> None:

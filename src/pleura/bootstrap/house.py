@@ -34,6 +34,7 @@ from pleura.domain.installation import TokenKey
 from pleura.domain.ports import Clock, ObjectStore, PictureWorker, Records, RootHolder
 from pleura.imaging.match.index import Neighbours
 from pleura.ledger.ledger import Ledger
+from pleura.monitor.find import Finder
 from pleura.monitor.trace import Tracer
 from pleura.monitor.watch.asking import Asking
 from pleura.monitor.watch.exchange import Exchange
@@ -82,6 +83,7 @@ class House:
     copies: Copies
     comparisons: Comparisons
     tracer: Tracer
+    finder: Finder
     watchlist: WatchList
     patrol: Patrol
     sightings: Sightings
@@ -251,6 +253,14 @@ def _wire(
         copies=copies,
         comparisons=Comparisons(records=records, vault=vault, worker=worker, copies=copies, ledger=ledger),
         tracer=tracer,
+        finder=Finder(
+            archive=archive,
+            search=originals,
+            worker=worker,
+            records=records,
+            ledger=ledger,
+            clock=clock,
+        ),
         watchlist=patrol.watchlist,
         patrol=patrol,
         sightings=patrol.sightings,

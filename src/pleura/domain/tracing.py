@@ -22,6 +22,8 @@ class Verdict(StrEnum):
 
     TRACED = "traced"
     MATCHED = "matched"
+    RELATED = "related"
+    """Another exposure of the patient whose image is named."""
     UNKNOWN = "unknown"
 
 

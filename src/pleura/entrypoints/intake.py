@@ -18,13 +18,20 @@ def films_below(paths: Sequence[Path], house: House, scratch: Path) -> list[Path
     that is not there.
     """
     found: list[Path] = []
+    for file in files_below(paths):
+        found.extend(unpacked(file, house, scratch / str(len(found))))
+    return found
+
+
+def files_below(paths: Sequence[Path]) -> list[Path]:
+    """*paths*, each folder walked; raises BadInput for a path that is not there."""
+    found: list[Path] = []
     for path in paths:
         if not os.path.exists(path):  # noqa: PTH110  that of a Path raises what the disk says
             raise BadInput(
                 "no-such-file", "there is no file or folder {path}", "check the path", path=str(path)
             )
-        for file in _files_below(path) if path.is_dir() else [path]:
-            found.extend(unpacked(file, house, scratch / str(len(found))))
+        found += _files_below(path) if path.is_dir() else [path]
     return found
 
 

@@ -22,9 +22,14 @@ _Picture: TypeAlias = NDArray[np.uint8]
 _Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 VERDICT_COLOURS: Mapping[Verdict, Colour] = MappingProxyType(
-    {Verdict.TRACED: (176, 42, 48), Verdict.MATCHED: (178, 112, 12), Verdict.UNKNOWN: (96, 104, 114)}
+    {
+        Verdict.TRACED: (176, 42, 48),
+        Verdict.MATCHED: (178, 112, 12),
+        Verdict.RELATED: (38, 104, 150),
+        Verdict.UNKNOWN: (96, 104, 114),
+    }
 )
-"""Red-ish, amber and grey; large text and bars need 3:1 on the paper (WCAG 1.4.3, 1.4.11)."""
+"""Red-ish, amber, blue and grey; large text and bars need 3:1 on the paper (WCAG 1.4.3, 1.4.11)."""
 
 WIDTH = 1800
 """Pixels of the picture from left to right."""
@@ -231,6 +236,30 @@ def _outlined(picture: _Picture, height: int, outline: ArrayLike | None, colour:
         bright = tuple(min(255, channel + 60) for channel in colour)
         cv2.polylines(canvas, [drawn], True, bright, 2, cv2.LINE_AA, 4)  # noqa: FBT003 (isClosed)
     return framed(np.asarray(canvas, dtype=np.uint8), height)
+
+
+def outlined(picture: _Picture, outlines: Sequence[tuple[ArrayLike, bool]]) -> _Picture:
+    """Give back the picture, RGB, with numbered outlines drawn on it.
+
+    Args:
+        picture: grey (height x width) or RGB, uint8.
+        outlines: for each, its corners (n x 2; x, y in pixels of the picture), and whether it is drawn in the
+            colour of what is matched or of what is only related.
+    """
+    canvas = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture.copy()
+    reach = max(canvas.shape)
+    thick = max(2, reach // 400)
+    for number, (outline, exact) in enumerate(outlines, start=1):
+        colour = VERDICT_COLOURS[Verdict.MATCHED if exact else Verdict.RELATED]
+        corners = np.rint(np.clip(np.asarray(outline), -4 * reach, 4 * reach)).astype(np.int32)
+        cv2.polylines(canvas, [corners], True, colour, thick, cv2.LINE_AA)  # noqa: FBT003 (isClosed)
+        left, top = np.clip(corners.min(axis=0), 0, None)
+        place = int(left) + 4 * thick, int(top) + 16 * thick
+        for ink, stroke in ((PAPER, 3 * thick), (colour, thick)):
+            cv2.putText(
+                canvas, str(number), place, cv2.FONT_HERSHEY_SIMPLEX, thick / 2, ink, stroke, cv2.LINE_AA
+            )
+    return np.asarray(canvas, dtype=np.uint8)
 
 
 def _words(text: str, height: int, type_case: TypeCase) -> Image.Image:

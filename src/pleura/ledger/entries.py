@@ -36,6 +36,7 @@ KINDS: Final[Mapping[str, _Facts]] = MappingProxyType(
         "copy-refused": _Facts(frozenset({"image", "reason"})),
         "compare": _Facts(frozenset({"copy", "image"}), frozenset({"content"})),
         "trace": _Facts(frozenset({"verdict", "suspect", "comparisons"}), frozenset({"image", "copy"})),
+        "find": _Facts(frozenset({"suspect"}), frozenset({"image"})),
         "sign-in": _Facts(),
         "sign-in-refused": _Facts(),
         "account": _Facts(frozenset({"role"})),

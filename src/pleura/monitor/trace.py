@@ -6,7 +6,8 @@
 4. Residual: what of the suspect the original does not explain, measured without any key.
 5. Scores: every copy of that image is correlated with the residual. A copy is named only when the
    bound on the false-match probability, over all comparisons made, is below the accusation limit.
-   Where no copy can be named, the image is matched when the alignment holds; else the next is tried.
+   Where no copy can be named, the image is matched when the alignment holds all over, related when it
+   holds in places only; else the next is tried.
 6. Payload: what the mark says by itself is read without the copy records. Where it can be read and
    agrees with none of the named copies, nobody is named.
 7. The verdict is in the ledger before it is answered.
@@ -15,11 +16,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
 from pathlib import Path
-from typing import Final, Protocol
 
 from pleura.domain.copies import CopyRecord, Payload
 from pleura.domain.errors import BadInput
@@ -28,38 +27,8 @@ from pleura.domain.rasters import Raster
 from pleura.domain.tracing import ACCUSATION_LIMIT, TraceReport, Verdict, false_match_probability
 from pleura.imaging.mark.layout import PLAN_BYTES, STREAM_BYTES, Plan, plan
 from pleura.imaging.mark.read import Residual, own_part, payloads, residual, score
-from pleura.imaging.match.features import Features, features
-from pleura.imaging.match.register import Alignment, Geometry, align, find_geometry
-from pleura.imaging.match.sketch import Work
-from pleura.imaging.match.suspect import views
-from pleura.imaging.rasters import to_array
 from pleura.ledger.ledger import Ledger
-
-MAX_CANDIDATES: Final = 5
-"""Originals that are registered to one view of the suspect, most votes first."""
-
-
-TRIED_INLIERS: Final = 12
-"""Inliers from which an overlay is tried.
-
-A small crop may have too few for its geometry alone to hold; the mark, whose proof does not rest on
-the geometry, may still name the copy.
-"""
-
-
-_SURE_INLIERS: Final = 60
-"""Inliers below which all of the original's features are tried, not only those that it is found by."""
-
-_ALL_FEATURES: Final = 5000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Match:
-    """The suspect laid over the original that it shows."""
-
-    image: str
-    work: Work
-    alignment: Alignment
+from pleura.monitor.overlay import Match, Search, overlays
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,38 +53,6 @@ class _Reading:
     def best(self) -> float:
         """The highest score, 0 where there is no copy."""
         return max(self.scores.values(), default=0.0)
-
-
-class _Close:
-    """An original as it is looked at when there is reason to."""
-
-    def __init__(self, work: Work) -> None:
-        self.work = work
-
-    @classmethod
-    def of(cls, work: bytes | None) -> _Close | None:
-        """The original with that work image; None where it is lost."""
-        return cls(Work.from_bytes(work)) if work is not None else None
-
-    def geometry(self, suspect: Features, found_by: Features) -> Geometry | None:
-        """How the suspect lies over it: by the features it was found by, or where those are few by all."""
-        found = find_geometry(suspect, found_by)
-        if found is not None and found.inliers >= _SURE_INLIERS:
-            return found
-        again = find_geometry(suspect, self._features)
-        return max(found, again, key=lambda each: each.inliers if each else 0)
-
-    @cached_property
-    def _features(self) -> Features:
-        return features(self.work.grey, _ALL_FEATURES)
-
-
-class Search(Protocol):
-    """Where candidates come from."""
-
-    def candidates(self, suspect: Features, limit: int) -> Sequence[tuple[str, Features]]:
-        """At most *limit* originals that *suspect* may come from with their features, likeliest first."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,15 +85,20 @@ class Tracer:
         return Trace(report=report, suspect=suspect, match=reading.match if reading else None)
 
     def _read(self, suspect: Raster) -> tuple[_Reading | None, int]:
-        """The first overlay that holds, or whose mark speaks for itself, and all copies compared so far."""
-        comparisons = 0
+        """The first overlay whose mark speaks, or that holds, and all copies compared so far.
+
+        Another exposure of the same patient is the answer only where no exposure is the very one.
+        """
+        comparisons, related = 0, None
         for match in overlays(suspect, self.search, self.archive):
             reading = self._compare(match)
             comparisons += len(reading.scores)
             speaks = false_match_probability(reading.best, comparisons) <= ACCUSATION_LIMIT
-            if speaks or match.alignment.holds:
+            if speaks or (match.alignment.holds and match.alignment.same_exposure):
                 return reading, comparisons
-        return None, comparisons
+            if related is None and match.alignment.holds:
+                related = reading
+        return related, comparisons
 
     def _compare(self, match: Match) -> _Reading:
         """The score of every copy of the image that the suspect is laid over."""
@@ -179,7 +121,7 @@ class Tracer:
         named = self._named(reading, payload, comparisons) if reading else ()
         record = named[0] if named else None
         return TraceReport(
-            verdict=_verdict(image, record),
+            verdict=_verdict(reading, record),
             image=image,
             record=record,
             others=named[1:],
@@ -222,20 +164,9 @@ class Tracer:
             )
 
 
-def overlays(suspect: Raster, search: Search, archive: Archive) -> Iterator[Match]:
-    """The suspect laid over its likeliest originals, one after the other, until the caller has enough."""
-    closely = cache(lambda image: _Close.of(archive.work(image)))
-    for view in views(to_array(suspect)):
-        for image, found_by in search.candidates(view.features, MAX_CANDIDATES):
-            original = closely(image)
-            geometry = original.geometry(view.features, found_by) if original else None
-            if original is None or geometry is None or geometry.inliers < TRIED_INLIERS:
-                continue
-            work = original.work
-            yield Match(image=image, work=work, alignment=align(view.grey, geometry, work.grey))
-
-
-def _verdict(image: str | None, record: CopyRecord | None) -> Verdict:
-    if image is None:
+def _verdict(reading: _Reading | None, record: CopyRecord | None) -> Verdict:
+    if reading is None:
         return Verdict.UNKNOWN
-    return Verdict.TRACED if record else Verdict.MATCHED
+    if record is not None:
+        return Verdict.TRACED
+    return Verdict.MATCHED if reading.match.alignment.same_exposure else Verdict.RELATED

@@ -129,7 +129,7 @@ def test_a_file_that_others_list_is_a_place_of_our_sighting(house: FakeHouse, tm
     assert (first.spread, first.again, first.result) == (1, 0, "")
     assert (second.spread, second.again) == (0, 1)
     places = [each.context for each in house.sightings.show("sgt-1").places]
-    assert [(each.page, each.picture) for each in places] == [("p", "q"), (ISSUER, f"sha256:{FIRST}")]
+    assert {(each.page, each.picture) for each in places} == {("p", "q"), (ISSUER, f"sha256:{FIRST}")}
     assert len(house.sightings.show("sgt-2").places) == 1
 
 

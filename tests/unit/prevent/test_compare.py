@@ -16,8 +16,8 @@ from tests.fakes.records import FakeLedgerRows
 
 from pleura.domain.copies import CopyForm
 from pleura.domain.errors import BadInput, EnvironmentFault, NotFound, Refused
-from pleura.entrypoints.comparison_view import comparison_facts, comparison_lines, comparison_picture
 from pleura.entrypoints.language import Texts
+from pleura.entrypoints.views.comparison import comparison_facts, comparison_lines, comparison_picture
 from pleura.imaging.rasters import decode_own, to_array
 from pleura.prevent.copies import CopyRequest, IssuedCopy
 

@@ -11,7 +11,8 @@ from typer.main import get_command
 
 from pleura import __version__
 from pleura.domain.errors import PleuraError
-from pleura.entrypoints.cli import audit, copy, images, importing, init, serve, trace
+from pleura.entrypoints.cli import audit, copy, images, importing, init, serve
+from pleura.entrypoints.cli.seeking import find, trace
 from pleura.entrypoints.cli.vault import backup, doctor, erase, key, move, replica, verify
 from pleura.entrypoints.cli.watching import sightings, watch
 from pleura.entrypoints.demo import command as demo
@@ -33,6 +34,7 @@ app.command("show")(images.show_command)
 app.command("copy")(copy.command)
 app.command("compare")(copy.compare)
 app.command("trace")(trace.command)
+app.command("find")(find.command)
 app.add_typer(watch.app, name="watch")
 app.add_typer(sightings.app, name="sightings")
 app.add_typer(audit.app, name="audit")

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from pleura.domain.copies import CopyForm
-from pleura.entrypoints.comparison_view import comparison_facts, comparison_lines, comparison_picture
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.output import actor, new_file, print_json, write_durably
+from pleura.entrypoints.views.comparison import comparison_facts, comparison_lines, comparison_picture
 from pleura.prevent.copies import CopyRequest
 
 

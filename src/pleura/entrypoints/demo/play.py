@@ -21,7 +21,7 @@ from pleura.entrypoints.demo.story import Act, controls, import_films, leaks, ma
 from pleura.entrypoints.intake import films_below
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.output import print_json
-from pleura.entrypoints.trace_view import trace_facts, trace_picture
+from pleura.entrypoints.views.trace import trace_facts, trace_picture
 from pleura.entrypoints.web.desk import Desk
 from pleura.entrypoints.web.server import run_server
 from pleura.settings import PORT, Settings

@@ -9,19 +9,29 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pleura.domain.finding import Corners
 from pleura.imaging.match.features import Features, unit
 from pleura.imaging.work import Grey
 
 MIN_INLIERS: Final = 20
 MIN_AGREEMENT: Final = 0.35
 MIN_SUPPORT: Final = 35.0
-"""Inliers times agreement. Two exposures of one patient reached 30, the weakest true copies 150."""
+"""Inliers times agreement. Most pairs of exposures of one patient stay below."""
+
+SURE_SUPPORT: Final = 100.0
+"""Support that two exposures of one patient do not reach."""
+
+MIN_EVENNESS: Final = 0.35
+"""Below it the overlay fits in places only: two exposures of one patient agree where the ribs happen to."""
 
 _RATIO: Final = 0.85  # Lowe's ratio, loose: MAGSAC sorts out
 _ENOUGH_PAIRS: Final = 8
 _HORIZON: Final = 1e-3
 _STEP: Final = 24  # work pixels between the points that are followed
 _FLOW_WINDOW: Final = (41, 41)
+_TILE: Final = 64  # work pixels
+_COVERED: Final = 0.9  # of a tile that counts
+_WEAK: Final = 0.1  # of the tiles are weaker than the weak one
 _STAGES: Final = ((3, 12.0), (5, 4.0), (5, 4.0))
 """Degree of the displacement polynomial and greatest believable step, in work pixels."""
 
@@ -47,15 +57,23 @@ class Alignment:
     inliers: int
     agreement: float
     """Correlation with the locally normalised original over the covered part, -1 to 1."""
+    evenness: float
+    """The agreement of a weak tile over that of the median one, at most 1."""
+
+    @property
+    def support(self) -> float:
+        """Inliers times agreement."""
+        return self.inliers * self.agreement
 
     @property
     def holds(self) -> bool:
-        """Whether the suspect shows this original, by geometry and by what it shows."""
-        return (
-            self.inliers >= MIN_INLIERS
-            and self.agreement >= MIN_AGREEMENT
-            and self.inliers * self.agreement >= MIN_SUPPORT
-        )
+        """Whether the suspect shows the patient of this original, by geometry and by what it shows."""
+        return self.inliers >= MIN_INLIERS and self.agreement >= MIN_AGREEMENT and self.support >= MIN_SUPPORT
+
+    @property
+    def same_exposure(self) -> bool:
+        """Whether an overlay that holds shows this very exposure, and not another one of the same patient."""
+        return self.support >= SURE_SUPPORT or self.evenness >= MIN_EVENNESS
 
 
 def find_geometry(suspect: Features, original: Features) -> Geometry | None:
@@ -100,7 +118,24 @@ def align(suspect: Grey, geometry: Geometry, work: Grey) -> Alignment:
         valid=inner,
         inliers=geometry.inliers,
         agreement=_correlation(target[inner], shown[inner]),
+        evenness=_evenness(work, target, shown, inner),
     )
+
+
+def corners_of(work: Grey, homography: NDArray[np.float64]) -> Corners:
+    """Column and row of the corners of *work* after *homography*, clockwise from the top left one."""
+    rows, columns = work.shape
+    ends = np.array([[0, 0, 1], [columns - 1, 0, 1], [columns - 1, rows - 1, 1], [0, rows - 1, 1.0]])
+    moved = ends @ homography.T
+    first, second, third, fourth = ((float(x / depth), float(y / depth)) for x, y, depth in moved)
+    return first, second, third, fourth
+
+
+def share_of(rows: int, columns: int, corners: Corners) -> float:
+    """The share, 0 to 1, of a picture that lies within *corners*, themselves in its pixels."""
+    frame = np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], dtype=np.float32)
+    area, _ = cv2.intersectConvexConvex(frame, np.array(corners, dtype=np.float32))
+    return float(area) / (rows * columns)
 
 
 class _Field:
@@ -222,6 +257,27 @@ def _local_mean(values: Floats, width: float) -> Floats:
 def _byte(normal: Floats) -> Grey:
     soft = cv2.GaussianBlur(normal, (0, 0), 1.0)
     return np.clip(soft * 32 + 128, 0, 255).astype(np.uint8)
+
+
+def _evenness(work: Grey, target: Floats, shown: Floats, valid: NDArray[np.bool_]) -> float:
+    """How much a weak tile agrees, over how much the median one does; 1 where there are too few to tell.
+
+    Of the tiles that the suspect covers, those with little in them are left out: they agree with nothing.
+    """
+    rows, columns = target.shape
+    corners = [
+        (slice(row, row + _TILE), slice(column, column + _TILE))
+        for row in range(0, rows - _TILE + 1, _TILE)
+        for column in range(0, columns - _TILE + 1, _TILE)
+    ]
+    covered = [tile for tile in corners if valid[tile].mean() >= _COVERED]
+    if len(covered) < 2:
+        return 1.0
+    contrasts = np.array([float(work[tile].std()) for tile in covered])
+    agreements = np.array([_correlation(target[tile], shown[tile]) for tile in covered])
+    telling = agreements[contrasts >= np.median(contrasts) / 2]
+    typical = float(np.median(telling))
+    return float(np.quantile(telling, _WEAK)) / typical if typical > 0 else 0.0
 
 
 def _correlation(first: Floats, second: Floats) -> float:

@@ -20,6 +20,8 @@ _GRID_BLUR: Final = 1.0  # pixels; takes the sub-pixel grid of a photographed sc
 
 # A film on a page: what is left where strokes and rules are gone, and is not paper.
 _PAGE_SIDE: Final = 512
+_PAPER: Final = 0.25  # of the page at least
+_SHADE: Final = 6  # grey levels that paper differs from itself
 _STROKE: Final = 13  # pixels of the page, wider than its letters and lines
 _TINT: Final = 24  # grey levels from the paper
 _LEAST_SIDE: Final = 48  # pixels of the page
@@ -54,14 +56,17 @@ def parts(grey: NDArray[Any]) -> list[tuple[int, int, int, int]]:
     """Column, row, columns and rows of at most six parts that may be films on a page, largest first.
 
     Letters, lines and rules go (a closing for dark ones, an opening for light ones); what is then not the
-    commonest grey level, and fills its box, is a part.
+    commonest grey level, and fills its box, is a part. A picture without much of one grey level is no page.
     """
     page = np.asarray(shrunk(grey, _PAGE_SIDE), dtype=np.uint8)
     scale = max(grey.shape) / max(page.shape)
     kernel = np.ones((_STROKE, _STROKE), np.uint8)
     calm = cv2.morphologyEx(cv2.morphologyEx(page, cv2.MORPH_CLOSE, kernel), cv2.MORPH_OPEN, kernel)
     paper = int(np.bincount(calm.ravel(), minlength=256).argmax())
-    tinted = (cv2.absdiff(calm, np.full_like(calm, paper)) > _TINT).astype(np.uint8)
+    change = cv2.absdiff(calm, np.full_like(calm, paper))
+    if (change <= _SHADE).mean() < _PAPER:
+        return []
+    tinted = (change > _TINT).astype(np.uint8)
     outlines, _ = cv2.findContours(tinted, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     boxes = [tuple(cv2.boundingRect(outline)) for outline in outlines if _is_film(outline, page.size)]
     boxes.sort(key=lambda box: -box[2] * box[3])

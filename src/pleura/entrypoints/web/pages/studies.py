@@ -13,8 +13,8 @@ from litestar.params import Body, FromPath, FromQuery
 from litestar.response import Redirect, Template
 
 from pleura.domain.images import Image
-from pleura.entrypoints.comparison_view import comparison_lines, comparison_picture
 from pleura.entrypoints.intake import unpacked
+from pleura.entrypoints.views.comparison import comparison_lines, comparison_picture
 from pleura.entrypoints.web.desk import Picture
 from pleura.entrypoints.web.pages.entrance import FormBody
 from pleura.entrypoints.web.pages.uploads import kept

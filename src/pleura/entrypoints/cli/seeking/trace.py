@@ -10,7 +10,7 @@ import typer
 from pleura.domain.tracing import Verdict
 from pleura.entrypoints.doorway import opened
 from pleura.entrypoints.output import actor, new_file, print_json, write_durably
-from pleura.entrypoints.trace_view import trace_facts, trace_lines, trace_picture
+from pleura.entrypoints.views.trace import trace_facts, trace_lines, trace_picture
 
 
 def command(

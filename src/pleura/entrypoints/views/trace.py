@@ -59,6 +59,16 @@ def trace_lines(report: TraceReport, say: Texts) -> list[str]:
             say("{seconds} seconds", seconds=f"{report.seconds:.1f}"),
             say("Next: look for a better picture of the same find."),
         ]
+    if report.verdict is Verdict.RELATED:
+        return [
+            say(
+                "RELATED: another exposure of the patient of {image}, as far as can be seen",
+                image=report.image or "",
+            ),
+            say("It is not that image itself: the two fit in places only. Nobody can be named."),
+            say("{seconds} seconds", seconds=f"{report.seconds:.1f}"),
+            say("Next: import the patient's other images and trace again."),
+        ]
     return [
         say("UNKNOWN: no original in this vault matches"),
         say("{seconds} seconds", seconds=f"{report.seconds:.1f}"),

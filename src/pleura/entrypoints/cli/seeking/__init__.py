@@ -1,0 +1,1 @@
+"""``pleura trace`` and ``pleura find``: what is this picture?"""

@@ -1,0 +1,1 @@
+"""What doors say of a finding, in words and as a picture, in the reader's language."""
