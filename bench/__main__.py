@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-BENCHES = ("seal", "vault", "catalogue", "marking", "attribution")
+BENCHES = ("seal", "vault", "catalogue", "marking", "attribution", "search")
 
 
 def planned(given: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -42,15 +42,21 @@ def films(folder: Path | None, most: int) -> list[Picture]:
     """
     if folder is None:
         return [(phantom(seed) >> 4).astype(np.uint8) for seed in range(most)]
+    return [film_at(path) for path in paths_in(folder)[:most]]
+
+
+def paths_in(folder: Path) -> list[Path]:
+    """The radiographs of *folder*, by name; exits with the reason where there is none."""
     if not folder.is_dir():
         raise SystemExit(f"{folder} is no folder; name one that holds radiographs")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES | DICOM)[:most]
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES | DICOM)
     if not paths:
         raise SystemExit(f"{folder} holds no radiograph; wanted: {' '.join(sorted(PICTURES | DICOM))}")
-    return [_film(path) for path in paths]
+    return paths
 
 
-def _film(path: Path) -> Picture:
+def film_at(path: Path) -> Picture:
+    """One grey film, DICOM in its default window; exits with the reason where it cannot be read."""
     if path.suffix.lower() in DICOM:
         try:
             return np.ascontiguousarray(luma(to_array(display(path.read_bytes()))), dtype=np.uint8)
@@ -103,7 +109,7 @@ class Look:
     comparisons: int
     """Copies compared so far, those of earlier looks included."""
     holds: bool
-    """Whether the suspect shows this original, whatever its mark says."""
+    """Whether the suspect shows this very exposure, whatever its mark says."""
     spoken: Callable[[], Sequence[int]]
     """The copies whose payload can be read."""
 
@@ -160,7 +166,7 @@ def _look(match: Match, film: int, copies: Sequence[Mark], comparisons: int) -> 
         own=own,
         scores=[score(own, mark.own) for mark in copies],
         comparisons=comparisons,
-        holds=match.alignment.holds,
+        holds=match.alignment.holds and match.alignment.same_exposure,
         spoken=spoken,
     )
 

@@ -20,8 +20,11 @@ _HALVES: Final = 2
 _BITS: Final = 8
 _CODE_BYTES: Final = 32
 _LIST_BYTES: Final = 2
-_PROBES: Final = 16
-"""Lists that are looked through for one descriptor."""
+_PROBES: Final = range(16, 64)
+"""Lists that are looked through for one descriptor: most where the lists are short."""
+
+_CODES: Final = 1 << 26
+"""Codes times lists from which fewer lists are enough: there are rivals to compare with in each."""
 
 CODEBOOK: Final = "codebook.npz"
 
@@ -56,6 +59,8 @@ class InvertedLists:
         self, descriptors: NDArray[np.uint8], count: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Squared distances and numbers, (n, *count*) each, nearest first; -1 where there are fewer."""
+        lists = _CODES // max(1, self._index.ntotal)
+        self._index.nprobe = min(max(lists, _PROBES.start), _PROBES.stop)
         distances, numbers = self._index.search(descriptors.astype(np.float32), count)
         return distances, numbers
 
@@ -72,6 +77,5 @@ def _inverted(lists: Any, centroids: NDArray[np.float32]) -> Any:
     index = faiss.IndexIVFPQ(lists, _SIDE, lists.ntotal, _CODE_BYTES, _BITS)
     faiss.copy_array_to_vector(centroids.astype(np.float32).ravel(), index.pq.centroids)
     index.is_trained = True
-    index.nprobe = _PROBES
     index.precompute_table()
     return index

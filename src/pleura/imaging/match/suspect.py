@@ -43,13 +43,18 @@ class View:
 def views(suspect: NDArray[Any]) -> Iterator[View]:
     """The views of an 8-bit grey or RGB picture, likeliest first, each made only when asked for.
 
-    The whole as it is, mirrored, and as a negative; then every part that may be a film by itself, as it is
-    and mirrored.
+    The whole as it is, every part that may be a film by itself, the whole mirrored and as a negative, and
+    the parts mirrored.
     """
     grey = luma(suspect)
-    yield from _looks(grey, (0, 0), negative=True)
-    for column, row, columns, rows in parts(grey):
-        yield from _looks(grey[row : row + rows, column : column + columns], (column, row), negative=False)
+    rows, columns = grey.shape
+    whole, films = (0, 0, columns, rows), parts(grey)
+    for box in (whole, *films):
+        yield _look(grey, box)
+    yield _look(grey, whole, mirrored=True)
+    yield _look(grey, whole, negative=True)
+    for box in films:
+        yield _look(grey, box, mirrored=True)
 
 
 def parts(grey: NDArray[Any]) -> list[tuple[int, int, int, int]]:
@@ -91,18 +96,17 @@ def _scaled(box: tuple[int, ...], scale: float, shape: tuple[int, ...]) -> tuple
     return left, top, right - left, bottom - top
 
 
-def _looks(part: NDArray[Any], corner: tuple[int, int], *, negative: bool) -> Iterator[View]:
-    grey = np.ascontiguousarray(shrunk(part, SUSPECT_SIDE), dtype=np.uint8)
-    rows, columns = grey.shape
-    place = np.array(
-        [[part.shape[1] / columns, 0, corner[0]], [0, part.shape[0] / rows, corner[1]], [0, 0, 1]]
+def _look(
+    grey: NDArray[Any], box: tuple[int, int, int, int], *, mirrored: bool = False, negative: bool = False
+) -> View:
+    left, top, columns, rows = box
+    shown = np.ascontiguousarray(
+        shrunk(grey[top : top + rows, left : left + columns], SUSPECT_SIDE), dtype=np.uint8
     )
-    flip = np.array([[-1.0, 0, columns - 1], [0, 1, 0], [0, 0, 1]])
-    yield _view(grey, place)
-    yield _view(np.ascontiguousarray(grey[:, ::-1]), place @ flip)
+    place = np.array([[columns / shown.shape[1], 0, left], [0, rows / shown.shape[0], top], [0, 0, 1]])
+    if mirrored:
+        shown = np.ascontiguousarray(shown[:, ::-1])
+        place = place @ np.array([[-1.0, 0, shown.shape[1] - 1], [0, 1, 0], [0, 0, 1]])
     if negative:
-        yield _view(np.bitwise_not(grey), place)
-
-
-def _view(grey: Grey, place: NDArray[np.float64]) -> View:
-    return View(grey=grey, features=features(grey, SUSPECT_FEATURES, smooth=_GRID_BLUR), to_suspect=place)
+        shown = np.bitwise_not(shown)
+    return View(grey=shown, features=features(shown, SUSPECT_FEATURES, smooth=_GRID_BLUR), to_suspect=place)

@@ -11,6 +11,8 @@ from pleura.imaging.simulate.edits import Picture, as_rgb, scaled, through_jpeg
 _DESKTOP = 1080, 1920  # rows and columns of an ordinary office screen
 _BAR, _SIDE = 64, 180  # pixels of the tool bar and of the series list
 
+_REPORT = 1754, 1240  # rows and columns of an A4 page at 150 dots an inch
+
 _PRINTER_DPI = 600
 _PAGE = 7.6, 10.2  # inches that the film may fill on an A4 page
 _MARGIN = 0.35  # inches of white paper left around the film after the scan
@@ -66,6 +68,24 @@ def _draw_chrome(screen: Picture, shown: Picture, factor: float) -> None:
         corner = _SIDE + 12, rows - 64 + 22 * line
         cv2.putText(screen, text, corner, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (190, 196, 204), 1, cv2.LINE_AA)
     cv2.putText(screen, "Viewer", (20, 40), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (200, 206, 214), 1, cv2.LINE_AA)
+
+
+def report_page(picture: Picture, rng: np.random.Generator) -> Picture:
+    """Give back an A4 report (150 dots an inch, JPEG 80) with the picture small among its lines of text."""
+    page = np.full((*_REPORT, 3), 255, dtype=np.uint8)
+    rows, columns = _REPORT
+    for row in range(110, rows - 80, 29):
+        letters = rng.integers(97, 123, 68)
+        letters[rng.random(68) < 0.17] = 32
+        words = "".join(map(chr, letters[: int(rng.integers(20, 68))]))
+        cv2.putText(page, words, (90, row), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (25, 25, 25), 1, cv2.LINE_AA)
+    side = int(rng.integers(380, 520))
+    shown = as_rgb(scaled(picture, side / max(picture.shape[:2])))
+    top = int(rng.integers(100, rows - side - 100))
+    left = int(rng.integers(60, columns - side - 60))
+    page[top - 10 : top + shown.shape[0] + 10, left - 10 : left + shown.shape[1] + 10] = 255
+    page[top : top + shown.shape[0], left : left + shown.shape[1]] = shown
+    return through_jpeg(page, 80)
 
 
 def printed_and_scanned(picture: Picture, rng: np.random.Generator) -> Picture:

@@ -148,6 +148,7 @@ ATTACKS: Mapping[str, Leak] = MappingProxyType(
         "caption-mosaic": edits.scribbled,
         "mosaic-30": lambda picture, rng: edits.blotted(picture, 0.3, rng),
         "screenshot": desk.screenshot,
+        "report-page": desk.report_page,
         "messenger-hard": messenger_hard,
         "phone-photo-hard": phone_photo_hard,
         **LEAKS,
