@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from pleura.adapters.egress.addresses import Reach
 from pleura.adapters.watching.gatherer import ProcessGatherer
 from pleura.adapters.watching.protocol import Politeness
 from pleura.bootstrap import Founding, House, found_house, open_house
+from pleura.domain.errors import Refused
 from pleura.domain.tracing import Verdict
 from pleura.domain.watching.sources import WatchPlace
 from pleura.imaging.simulate.stage import leak
@@ -265,3 +267,45 @@ def test_two_workers_share_the_sources_and_fetch_no_address_twice(home: Home, si
     assert len(counts) == 6 * (1 + 4 + 4 + 1) + 1  # with each sitemap, and the shared picture once
     traced = [each for each in home.house.sightings.all() if each.places >= 24]
     assert len(traced) == 1
+
+
+def test_a_worker_that_is_killed_is_relieved_and_what_it_has_fetched_is_not_fetched_again(
+    home: Home, site: Site
+) -> None:
+    host = "slow.example.org"
+    names = [f"/{each}" for each in range(10)]
+    site.pages = {"/": page(links=tuple(names)), **{name: page(title=name) for name in names}}
+    site.pages["/sitemap.xml"] = "<urlset></urlset>"
+    source = home.house.watchlist.add(
+        WatchPlace(kind="site", address=site.address(host)), every=SIX_HOURS, actor="test"
+    )
+    arguments = [str(home.settings.home), str(site.port), host]
+    worker = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(WORKER).replace("0.05", "0.4"), *arguments],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert worker.stdin is not None
+    worker.stdin.write("go\n")
+    worker.stdin.flush()
+    while len(site.counts()) < 5:
+        time.sleep(0.05)
+    worker.kill()
+    worker.communicate()
+    house = home.looking_at(site.endpoints(host))
+    with pytest.raises(Refused):
+        house.patrol.run(source.name, actor="test")
+
+    with house.records.begin() as unit:  # as if a quarter of an hour had gone by
+        held = unit.watch.source(source.name)
+        assert held.held_until is not None
+        unit.watch.replace_source(replace(held, held_until=held.added_at))
+    looks = [each for each in house.patrol.run_due(actor="test") if each.source == source.name]
+
+    assert [look.result for look in looks] == [""]
+    counts = site.counts()
+    assert max(counts.values()) == 1
+    # What it had claimed and not told of is left until its claims run out, and comes at the next look.
+    assert set(looks[0].troubles) <= {"elsewhere"}
+    assert len(counts) + looks[0].troubles["elsewhere"] >= len(names) + 2
+    with home.house.records.read() as unit:
+        home.house.ledger.verify(unit.ledger, home.house.ledger_key)
