@@ -321,6 +321,58 @@ def test_a_source_is_due_again_after_its_interval(house: FakeHouse) -> None:
     assert house.gatherer.fetched[SITE] == 2
 
 
+def test_a_paused_source_is_looked_at_only_when_it_is_named(house: FakeHouse) -> None:
+    source = watched(house)
+
+    house.watchlist.switch(source.name, enabled=False, actor="test")
+
+    assert house.facts()[-1] == {"source": source.name, "form": "disabled"}
+    assert list(house.patrol.run_due(actor="test")) == []
+    assert house.patrol.run(source.name, actor="test").result == ""
+    house.watchlist.switch(source.name, enabled=True, actor="test")
+    house.clock.advance(SIX_HOURS.total_seconds())
+    assert len(list(house.patrol.run_due(actor="test"))) == 1
+    with pytest.raises(NotFound):
+        house.watchlist.switch("src-none", enabled=True, actor="test")
+
+
+def test_a_source_that_is_removed_in_the_middle_ends_the_look(house: FakeHouse) -> None:
+    source = watched(house)
+    gather = house.gatherer.gather
+
+    def meanwhile(place: WatchPlace, folder: Path, claim: Callable[[str], Any], **given: Any) -> Any:
+        house.watchlist.remove(source.name, actor="another")
+        yield from gather(place, folder, claim, **given)
+
+    house.gatherer.gather = meanwhile  # type: ignore[method-assign]
+    with pytest.raises(NotFound):
+        house.patrol.run(source.name, actor="test")
+
+    assert (house.kinds()[-1], house.facts()[-1]["result"]) == ("watch", "source-unknown")
+
+
+def test_a_worker_that_was_taken_over_gives_back_nothing_of_the_other(house: FakeHouse) -> None:
+    source = watched(house)
+    gather = house.gatherer.gather
+
+    def slow(place: WatchPlace, folder: Path, claim: Callable[[str], Any], **given: Any) -> Any:
+        claim(COPY)
+        house.clock.advance(LEASE.total_seconds() + 1)
+        other = house.watchlist.take("wrk-2")
+        assert other is not None
+        of = Round(source=other, started_at=house.clock.now(), forced=True)
+        assert house.patrol.memory.claim(COPY, of).may_fetch
+        yield from gather(place, folder, claim, **given)
+
+    house.gatherer.gather = slow  # type: ignore[method-assign]
+    with pytest.raises(Refused):
+        house.patrol.run(source.name, actor="test")
+
+    with house.records.read() as unit:
+        (visit,) = unit.watch.visits.values()  # type: ignore[attr-defined]
+    assert visit.holder == "wrk-2"
+
+
 def test_a_film_that_comes_into_the_vault_later_is_found_when_it_is_looked_for(
     house: FakeHouse, tmp_path: Path
 ) -> None:

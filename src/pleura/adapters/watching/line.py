@@ -12,6 +12,7 @@ import msgspec
 from pleura.adapters.watching.protocol import Answer, Ask, Message, Shot, file_name
 
 _MOST_HEADER: Final = 1000
+_MOST_ANSWER: Final = 16 << 20
 
 
 class Line:
@@ -23,7 +24,6 @@ class Line:
         self._folder = folder
         self._files = 0
         self._waiting = deque[asyncio.Future[Answer]]()
-        self._input: asyncio.StreamReader | None = None
         self._reading: asyncio.Task[None] | None = None
 
     def say(self, message: Message) -> None:
@@ -58,17 +58,12 @@ class Line:
         return await answer
 
     async def _listen(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._input = asyncio.StreamReader(limit=16 << 20)
+        loop, source = asyncio.get_running_loop(), asyncio.StreamReader(limit=_MOST_ANSWER)
+        self._reading = loop.create_task(self._read(source))
         stdin = os.fdopen(0, "rb", closefd=False)
-        self._reading = loop.create_task(self._read(self._input))
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(self._input or _none()), stdin)
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(source), stdin)
 
     async def _read(self, source: asyncio.StreamReader) -> None:
         while line := await source.readline():
             self._waiting.popleft().set_result(msgspec.json.decode(line, type=Answer))
         os._exit(1)  # the house has gone
-
-
-def _none() -> asyncio.StreamReader:
-    raise RuntimeError("the reader is made before the pipe is")

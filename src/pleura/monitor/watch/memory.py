@@ -78,10 +78,10 @@ class Memory:
             )
         )
 
-    def release(self, url: str, unit: Unit) -> None:
+    def release(self, url: str, of: Round, unit: Unit) -> None:
         """Let others fetch *url*, which could not be had, in the caller's transaction."""
         visit = unit.watch.visit(self._index(url))
-        if visit is not None:
+        if visit is not None and visit.holder == of.source.holder:
             unit.watch.put_visit(replace(visit, holder="", held_until=None))
 
     def recall(self, url: str, unit: Unit) -> Known | None:

@@ -335,7 +335,7 @@ class _Look:
     def _release(self, url: str) -> None:
         if url in self.claimed:
             with self.patrol.records.begin() as unit:
-                self.patrol.memory.release(url, unit)
+                self.patrol.memory.release(url, self.round, unit)
             self.claimed.discard(url)
 
     def release_all(self) -> None:

@@ -61,6 +61,13 @@ class WatchList:
             unit.watch.drop_source(name)
             self.ledger.append(unit.ledger, "source", actor, source=name, form="removed")
 
+    def switch(self, name: str, *, enabled: bool, actor: str) -> None:
+        """Look at a source when it is due, or only when it is named; raises NotFound."""
+        with self.records.begin() as unit:
+            unit.watch.replace_source(replace(unit.watch.source(name), enabled=enabled))
+            form = "enabled" if enabled else "disabled"
+            self.ledger.append(unit.ledger, "source", actor, source=name, form=form)
+
     def take(self, holder: str, name: str = "") -> Source | None:
         """A source that is due, or the one called *name*, for this worker alone; None where nothing is due.
 
@@ -101,8 +108,8 @@ class WatchList:
 
     def give_back(self, taken: Source, result: str, unit: Unit) -> None:
         """Let a source be taken again, in the caller's transaction; *result* is empty or a code."""
-        source = unit.watch.source(taken.name)
-        if source.holder == taken.holder:
+        source = next((each for each in unit.watch.sources() if each.name == taken.name), None)
+        if source is not None and source.holder == taken.holder:
             unit.watch.replace_source(
                 replace(source, holder="", held_until=None, looked_at=self.clock.now(), result=result)
             )

@@ -73,6 +73,8 @@ def list_sources(*, as_json: AsJson = False) -> None:
                 continue
             looked = f"{source.looked_at:%Y-%m-%d %H:%M}" if source.looked_at else "-"
             outcome = result_words(source.result, say) if source.looked_at else ""
+            if not source.enabled:
+                outcome = say("paused")
             where = f"{place.address}  {place.query}".rstrip()
             print(f"{source.name}  {place.kind:6}  {looked:16}  {where}  {outcome}".rstrip())
 
@@ -83,6 +85,22 @@ def remove(name: SourceName) -> None:
     with opened() as (house, say):
         house.watchlist.remove(name, actor=actor())
         print(say("{source} is no longer watched", source=name))
+
+
+@app.command("pause")
+def pause(name: SourceName) -> None:
+    """Look at a source only when it is named, until it is resumed."""
+    with opened() as (house, say):
+        house.watchlist.switch(name, enabled=False, actor=actor())
+        print(say("{source} is looked at only when it is named", source=name))
+
+
+@app.command("resume")
+def resume(name: SourceName) -> None:
+    """Look at a paused source again when it is due."""
+    with opened() as (house, say):
+        house.watchlist.switch(name, enabled=True, actor=actor())
+        print(say("{source} is looked at when it is due", source=name))
 
 
 @app.command("run")
@@ -141,6 +159,7 @@ def source_facts(source: Source, place: WatchPlace) -> dict[str, Any]:
         "query": place.query or None,
         "every_seconds": int(source.every.total_seconds()),
         "browser": source.browser,
+        "enabled": source.enabled,
         "added_at": source.added_at.isoformat(),
         "looked_at": source.looked_at.isoformat() if source.looked_at else None,
         "result": source.result or None,

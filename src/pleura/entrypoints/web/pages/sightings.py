@@ -13,6 +13,7 @@ from litestar.response import Redirect, Template
 
 from pleura.domain.errors import PleuraError
 from pleura.domain.watching.sightings import label_word
+from pleura.domain.watching.sources import Source
 from pleura.domain.watching.words import in_words
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.web.pages.entrance import FormBody
@@ -31,7 +32,7 @@ def list_sightings(request: AnyRequest) -> Template:
             "source": source,
             "place": place,
             "looking": source.name in looking,
-            "result": _words(source.result, say) if source.looked_at else "",
+            "result": _result(source, say),
             "problem": _problem(request, source.name, say),
         }
         for source, place in here.house.watchlist.all()
@@ -64,9 +65,12 @@ def look_now(request: AnyRequest, name: FromPath[str]) -> Redirect:
     return Redirect("/sightings")
 
 
-def _words(code: str, say: Texts) -> str:
-    text, facts = in_words(code)
-    return say(text, **facts)
+def _result(source: Source, say: Texts) -> str:
+    """How the last look ended; empty where there was none."""
+    if not source.enabled:
+        return say("paused")
+    text, facts = in_words(source.result)
+    return say(text, **facts) if source.looked_at else ""
 
 
 def _problem(request: AnyRequest, source: str, say: Texts) -> tuple[str, str] | None:
