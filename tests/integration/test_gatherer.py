@@ -172,6 +172,51 @@ def test_a_second_look_asks_for_changes_only_and_goes_on_from_what_it_knows(site
     assert pages(found)[0].known.title == "a thread"
 
 
+def test_an_address_with_letters_of_any_script_is_known_again(site: Site, house: House) -> None:
+    site.pages = {"/": page("/胸片 1.png", links=("/第二页",)), "/%E8%83%B8%E7%89%87%201.png": FILM}
+    site.pages["/%E7%AC%AC%E4%BA%8C%E9%A1%B5"] = page()
+    house.look("site")
+    site.asked.clear()
+
+    house.look("site")
+
+    statuses = {each.path: each.status for each in site.asked}
+    assert {statuses[path] for path in site.pages} == {304}
+
+
+def test_what_a_page_says_cannot_steer_a_terminal_or_break_the_look(site: Site, house: House) -> None:
+    odd = "\x1b]0;owned\x07 \u202e \x00 \ud800".encode("utf-8", "surrogatepass")
+    site.pages = {
+        "/": b"<title>"
+        + odd
+        + b"</title><img src='/a\x1b.png' alt='"
+        + odd
+        + b"'><a href='/\xe2\x80\xae'>x</a>",
+        "/a%1B.png": FILM,
+    }
+    site.headers["/"] = {"ETag": '"\x80\x9f"', "Content-Type": "text/html"}
+
+    found = house.look("site")
+
+    assert all(each.known.title.isprintable() for each in pages(found))
+    assert all(shown.text.isprintable() for each in pages(found) for shown in each.known.pictures)
+    assert "gathering-garbled" not in troubles(found).values()
+    assert len(pages(found)) >= 1
+
+
+def test_a_sitemap_that_multiplies_is_no_work(site: Site, house: House) -> None:
+    laughs = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
+    bomb = f'<?xml version="1.0"?><!DOCTYPE u [<!ENTITY l0 "x">{laughs}]><urlset><loc>&l11;</loc></urlset>'
+    site.pages = {"/": page("/a.png"), "/a.png": FILM, "/sitemap.xml": bomb}
+    site.headers["/sitemap.xml"] = {"Content-Type": "application/xml"}
+    started = time.monotonic()
+
+    house.look("site")
+
+    assert list(house.bodies.values()) == [FILM]
+    assert time.monotonic() - started < 15
+
+
 def test_last_modified_is_used_where_there_is_no_etag(site: Site, house: House) -> None:
     site.validators = False
     site.pages = {"/": page("/a.png"), "/a.png": FILM}
@@ -438,6 +483,23 @@ def test_a_folder_is_looked_through_and_only_what_is_new_is_copied(site: Site, h
     assert list(house.bodies.values()) == [FILM, OTHER]
     assert [each.is_same for each in found if isinstance(each, FoundPicture)] == [False, True]
     assert (top / "deep" / "a.png").exists()
+
+
+def test_a_file_with_an_odd_name_is_looked_at_and_known_again(site: Site, house: House) -> None:
+    top = house.folder / "found"
+    top.mkdir()
+    odd = os.fsencode(top) + b"/\xff\x1b]0;owned\x07"
+    for name, content in ((odd + b".png", FILM), (odd + b".eml", bytes(message(OTHER)))):
+        Path(os.fsdecode(name)).write_bytes(content)
+
+    for kind in ("folder", "mail"):
+        place = WatchPlace(kind=kind, address=str(top))  # type: ignore[arg-type]
+        house.gather(place)
+        again = house.gather(place)
+        assert not troubles(again)
+
+    assert {FILM, OTHER} <= set(house.bodies.values())
+    assert all(url.isprintable() for url in house.bodies)
 
 
 def test_a_folder_that_is_not_there_is_named(site: Site, house: House) -> None:

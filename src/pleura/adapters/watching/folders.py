@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from pleura.adapters.watching.protocol import file_name
+from pleura.adapters.watching.protocol import file_name, plain
 from pleura.domain.watching.gathering import Claim, Found, FoundPage, FoundPicture, Known, Picture, Trouble
 
 MOST_FILES: Final = 20_000
@@ -38,7 +38,7 @@ def films_in(top: Path, folder: Path, claim: Callable[[str], Claim]) -> Iterator
 
 
 def _file(path: Path, copied: Path, claim: Callable[[str], Claim]) -> Iterator[Found]:
-    url = f"file:{path}"
+    url = f"file:{plain(str(path))}"
     try:
         status = path.lstat()
         if not stat.S_ISREG(status.st_mode) or not status.st_size:

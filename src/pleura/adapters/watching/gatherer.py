@@ -13,7 +13,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Final
@@ -38,7 +37,7 @@ from pleura.adapters.watching.protocol import (
     file_name,
 )
 from pleura.domain.errors import EnvironmentFault
-from pleura.domain.watching.gathering import Claim, Found, FoundPage, FoundPicture, Known, Trouble
+from pleura.domain.watching.gathering import Claim, Found, FoundPage, FoundPicture, Known, Picture, Trouble
 from pleura.domain.watching.sources import WatchPlace
 
 _CODE: Final = re.compile(r"[a-z0-9-]{1,64}")
@@ -236,17 +235,26 @@ def _found(message: Page | Shot | Fault, given: dict[str, Known | None], folder:
 
 def _known(told: Known) -> Known:
     """What a page holds, without digests, which only we know."""
-    for text in (told.etag, told.last_modified, told.title, *(picture.text for picture in told.pictures)):
-        _words(text)
-    for url in (*told.links, *(picture.url for picture in told.pictures)):
-        _checked(url)
-    return replace(told, digest="", sha256="")
+    return Known(
+        etag=_words(told.etag),
+        last_modified=_words(told.last_modified),
+        title=_shown(told.title),
+        links=tuple(map(_checked, told.links)),
+        pictures=tuple(
+            Picture(url=_checked(picture.url), text=_shown(picture.text)) for picture in told.pictures
+        ),
+    )
 
 
 def _checked(url: str) -> str:
     if len(url) > _MOST_ADDRESS or not url.isprintable():
         raise ValueError("no address")
     return url
+
+
+def _shown(text: str) -> str:
+    """*text* as it may be shown: a terminal would obey control characters in it."""
+    return "".join(letter if letter.isprintable() else " " for letter in _words(text))
 
 
 def _words(text: str) -> str:

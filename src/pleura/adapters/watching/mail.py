@@ -20,7 +20,7 @@ import msgspec
 from pleura.adapters.disposable.confinement import confine
 from pleura.adapters.watching.line import Line
 from pleura.adapters.watching.pages import may_be_film
-from pleura.adapters.watching.protocol import End, Fault, Order, Page, first_line
+from pleura.adapters.watching.protocol import End, Fault, Order, Page, first_line, plain
 from pleura.domain.watching.gathering import Known, Picture
 
 _MOST_MESSAGES: Final = 5000
@@ -35,7 +35,7 @@ async def gather(order: Order, line: Line) -> None:
     """Tell of every message that is new, first its pictures, then itself: a message never changes."""
     for path in _messages(Path(order.address)):
         # Mail readers move a message and append flags to its name; what comes before the colon stays.
-        url = f"mail:{path.name.partition(':')[0]}"
+        url = f"mail:{plain(path.name.partition(':')[0])}"
         answer = await line.ask(url)
         if not answer.may_fetch or answer.known is not None:
             continue

@@ -13,6 +13,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 
 from parsel import Selector
 from PIL import Image
+from w3lib.url import safe_url_string
 
 from pleura.domain.watching.gathering import Picture
 
@@ -141,14 +142,14 @@ def entries(body: bytes, base: str, most: int) -> list[str]:
 
 
 def address(base: str, written: str) -> str | None:
-    """*written* as an address on the web, without its fragment; None for anything else."""
+    """*written* as an address on the web, spelt as Scrapy does, without its fragment; else None."""
     try:
-        url = urldefrag(urljoin(base, written.strip())).url
+        url = safe_url_string(urldefrag(urljoin(base, written.strip())).url)
         parts = urlsplit(url)
         is_web = parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc
     except ValueError:
         return None
-    return url if is_web and len(url) <= _MOST_ADDRESS else None
+    return url if is_web and url.isprintable() and len(url) <= _MOST_ADDRESS else None
 
 
 def is_file(url: str) -> bool:
@@ -190,4 +191,4 @@ def _inline(written: str) -> bytes | None:
 
 
 def _short(text: str) -> str:
-    return " ".join(text.split())[:_MOST_TEXT]
+    return " ".join(text[: _MOST_TEXT * 10].split())[:_MOST_TEXT]

@@ -95,6 +95,13 @@ def file_name(number: int) -> str:
     return f"{number:06d}"
 
 
+def plain(name: str) -> str:
+    """*name*, of a file, as it may be stored and shown: letters that are none are escaped."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in name
+    )
+
+
 def first_line() -> bytes:
     """The first line of stdin, read byte by byte: what follows belongs to whoever reads on."""
     line = bytearray()
