@@ -30,7 +30,7 @@ PASSPHRASE = "a long walk by the river"
 PASSWORD = "twelve quiet herons wade"
 
 PUBLIC = {"/static", "/first-run", "/restore", "/sign-in", "/language/{code}"}
-POSTED = ("copies", "sign-out", "find", "sync", "test", "check")
+POSTED = ("copies", "sign-out", "find", "sync", "test", "check", "label", "look")
 
 
 @pytest.fixture(scope="module")
