@@ -43,8 +43,8 @@ class View:
 def views(suspect: NDArray[Any]) -> Iterator[View]:
     """The views of an 8-bit grey or RGB picture, likeliest first, each made only when asked for.
 
-    The whole as it is, every part that may be a film by itself, the whole mirrored and as a negative, and
-    the parts mirrored.
+    The whole as it is, every part that may be a film by itself, the whole mirrored, as a negative,
+    and as both, and the parts mirrored.
     """
     grey = luma(suspect)
     rows, columns = grey.shape
@@ -53,6 +53,7 @@ def views(suspect: NDArray[Any]) -> Iterator[View]:
         yield _look(grey, box)
     yield _look(grey, whole, mirrored=True)
     yield _look(grey, whole, negative=True)
+    yield _look(grey, whole, mirrored=True, negative=True)
     for box in films:
         yield _look(grey, box, mirrored=True)
 
