@@ -26,7 +26,7 @@ from pleura.imaging.match.sketch import Sketch
 from pleura.imaging.rasters import to_array, to_raster
 from pleura.imaging.simulate.phantom import phantom
 from pleura.imaging.work import luma
-from pleura.monitor.trace import Match, overlays
+from pleura.monitor.overlay import Match, overlays
 
 Picture = NDArray[np.uint8]
 Result = TypeVar("Result")

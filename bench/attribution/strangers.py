@@ -24,7 +24,7 @@ from pleura.imaging.match.register import Geometry, align, find_geometry
 from pleura.imaging.match.sketch import Sketch
 from pleura.imaging.match.suspect import View, views
 from pleura.imaging.simulate.leaks import ATTACKS
-from pleura.monitor.trace import TRIED_INLIERS
+from pleura.monitor.overlay import TRIED_INLIERS
 
 KINDS = ("unmarked", "another key", "another film")
 RECORDS = 100

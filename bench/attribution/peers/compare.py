@@ -24,7 +24,7 @@ from pleura.imaging.match.suspect import views
 from pleura.imaging.simulate.edits import as_rgb
 from pleura.imaging.simulate.leaks import ATTACKS
 from pleura.imaging.work import luma
-from pleura.monitor.trace import TRIED_INLIERS
+from pleura.monitor.overlay import TRIED_INLIERS
 
 PLEURA = "pleura"
 
@@ -169,16 +169,17 @@ def _right(marker: Marker, picture: Picture, bits: Bits) -> float:
 
 def laid_back(suspect: Picture, original: Sketch) -> Picture | None:
     """The RGB suspect brought back to the frame of its original by our registration; None where it fails."""
-    # As it is, mirrored, as a negative: the views of a trace. Colour stays, some of the marks lie in it.
-    ways: Sequence[Picture] = (suspect, np.ascontiguousarray(suspect[:, ::-1]), 255 - suspect)
     work = original.work
-    for view, way in zip(views(suspect), ways, strict=True):
+    for view in views(suspect):
         geometry = find_geometry(view.features, original.features)
         if geometry is not None and geometry.inliers >= TRIED_INLIERS:
-            grown = np.diag([way.shape[1] / view.grey.shape[1], way.shape[0] / view.grey.shape[0], 1.0])
+            # Colour stays, some of the marks lie in it.
+            shown = 255 - suspect if view.negative else suspect
             shrunk = np.diag([work.grey.shape[1] / work.columns, work.grey.shape[0] / work.rows, 1.0])
             size, flags = (work.columns, work.rows), cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-            straight = cv2.warpPerspective(way, grown @ geometry.homography @ shrunk, size, flags=flags)
+            straight = cv2.warpPerspective(
+                shown, view.to_suspect @ geometry.homography @ shrunk, size, flags=flags
+            )
             return np.asarray(straight, dtype=np.uint8)
     return None
 

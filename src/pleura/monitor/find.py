@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from pleura.domain.errors import BadInput
-from pleura.domain.finding import FindReport, Found
 from pleura.domain.ports import Archive, Clock, PictureWorker, Records
 from pleura.domain.rasters import Raster
+from pleura.domain.tracing import FindReport, Found
 from pleura.imaging.match.register import share_of
 from pleura.ledger.ledger import Ledger
 from pleura.monitor.overlay import Match, Search, overlays_by_view

@@ -8,9 +8,9 @@ from functools import cache, cached_property
 from itertools import chain
 from typing import Final, Protocol
 
-from pleura.domain.finding import Corners
 from pleura.domain.ports import Archive
 from pleura.domain.rasters import Raster
+from pleura.domain.tracing import Corners
 from pleura.imaging.match.features import Features, features
 from pleura.imaging.match.register import Alignment, Geometry, align, corners_of, find_geometry
 from pleura.imaging.match.sketch import Work

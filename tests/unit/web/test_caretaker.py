@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -47,12 +48,12 @@ class Depots:
 
 
 @dataclass
-class Sketcher:
-    """A sketcher that fails in a way nobody thought of."""
+class Originals:
+    """A search that fails in a way nobody thought of."""
 
     tried: int = 0
 
-    def catch_up(self, *, is_stopped: object) -> None:
+    def prepare(self, *, is_stopped: object) -> None:
         self.tried += 1
         raise RuntimeError("Wang^Xiaodong")
 
@@ -77,7 +78,7 @@ class LittleHouse:
     """As much of a house as the caretaker walks through."""
 
     depots: Depots = field(default_factory=Depots)
-    sketcher: Sketcher = field(default_factory=Sketcher)
+    originals: Originals = field(default_factory=Originals)
     patrol: Patrol = field(default_factory=Patrol)
     clock: FakeClock = field(default_factory=FakeClock)
 
@@ -107,7 +108,9 @@ def test_the_threads_outlive_any_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     keeper = Caretaker(cast("House", house), Chores())
     keeper.start()
 
-    while min(house.sketcher.tried, house.patrol.rounds) < 3:
+    deadline = time.monotonic() + 20
+    while min(house.originals.tried, house.patrol.rounds) < 3:
+        assert time.monotonic() < deadline
         assert all(thread.is_alive() for thread in keeper._threads)
         threading.Event().wait(0.01)
 

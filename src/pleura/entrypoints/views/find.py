@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pleura.domain.finding import Found
+from pleura.domain.tracing import Found
 from pleura.entrypoints.language import Texts
 from pleura.imaging.picture import outlined
 from pleura.imaging.rasters import encode_png, to_array, to_raster

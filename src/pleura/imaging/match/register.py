@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pleura.domain.finding import Corners
+from pleura.domain.tracing import Corners
 from pleura.imaging.match.features import Features, unit
 from pleura.imaging.work import Grey
 

@@ -38,6 +38,8 @@ class View:
     features: Features
     to_suspect: NDArray[np.float64]
     """The homography from pixels of ``grey`` to pixels of the suspect."""
+    negative: bool
+    """Whether ``grey`` has the suspect's dark and light exchanged."""
 
 
 def views(suspect: NDArray[Any]) -> Iterator[View]:
@@ -110,4 +112,9 @@ def _look(
         place = place @ np.array([[-1.0, 0, shown.shape[1] - 1], [0, 1, 0], [0, 0, 1]])
     if negative:
         shown = np.bitwise_not(shown)
-    return View(grey=shown, features=features(shown, SUSPECT_FEATURES, smooth=_GRID_BLUR), to_suspect=place)
+    return View(
+        grey=shown,
+        features=features(shown, SUSPECT_FEATURES, smooth=_GRID_BLUR),
+        to_suspect=place,
+        negative=negative,
+    )

@@ -48,14 +48,14 @@ def trace(request: AnyRequest, data: Upload) -> Template:
     )
 
 
-@get("/find")
+@get("/look")
 async def find_form(request: AnyRequest) -> Template:
     """The page where a picture is dropped that may show several films."""
     waiting = await sync_to_thread(pending, request)
     return page(request, "find.html", {"found": None, "pending": waiting})
 
 
-@post("/find", status_code=200, sync_to_thread=True)
+@post("/look", status_code=200, sync_to_thread=True)
 def find(request: AnyRequest, data: Upload) -> Template:
     """Every original in the picture, outlined."""
     here, viewer, say = desk(request), signed_in(request), texts(request)
