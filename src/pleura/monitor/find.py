@@ -18,11 +18,12 @@ from pleura.domain.ports import Archive, Clock, PictureWorker, Records
 from pleura.domain.rasters import Raster
 from pleura.domain.tracing import FindReport, Found
 from pleura.imaging.match.register import share_of
+from pleura.imaging.match.suspect import Box
 from pleura.ledger.ledger import Ledger
 from pleura.monitor.overlay import Match, Search, overlays_by_view
 
 _ENOUGH: Final = 0.6
-"""Share of the picture that is explained by what was found, so that nothing more is looked for."""
+"""Share of a part that is explained by what was found, so that it is not looked at in other ways."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,13 +72,18 @@ class Finder:
     def _matches(self, picture: Raster) -> tuple[Match, ...]:
         """Every original once, the very exposures first, then the better supported ones."""
         best: dict[str, Match] = {}
-        for view in overlays_by_view(picture, self.search, self.archive):
-            for match in view:
+        upright: list[Box] = []
+        for view, matches in overlays_by_view(picture, self.search, self.archive):
+            if view.mirrored or view.negative:
+                # Parts that may be films stand for the page that they are on.
+                if all(_is_explained(box, best.values()) for box in upright[1:] or upright):
+                    break
+            else:
+                upright.append(view.box)
+            for match in matches:
                 known = best.get(match.image)
                 if match.alignment.holds and (known is None or _support(known) < _support(match)):
                     best[match.image] = match
-            if _explained(picture, best.values()) >= _ENOUGH:
-                break
         return tuple(sorted(best.values(), key=_support, reverse=True))
 
     def _write(self, actor: str, kind: str, **facts: str) -> None:
@@ -89,10 +95,10 @@ def _support(match: Match) -> tuple[bool, float]:
     return match.alignment.same_exposure, match.alignment.support
 
 
-def _explained(picture: Raster, matches: Iterable[Match]) -> float:
-    """The share of the picture that shows exposures of ours."""
+def _is_explained(box: Box, matches: Iterable[Match]) -> bool:
+    """Whether most of *box* shows exposures of ours."""
     exact = [match.corners for match in matches if match.alignment.same_exposure]
-    return sum(share_of(picture.rows, picture.columns, corners) for corners in exact)
+    return sum(share_of(box, corners) for corners in exact) >= _ENOUGH
 
 
 def _found(match: Match) -> Found:

@@ -74,14 +74,16 @@ class _Close:
 
 def overlays(suspect: Raster, search: Search, archive: Archive) -> Iterator[Match]:
     """The suspect laid over its likeliest originals, one after the other, until the caller has enough."""
-    return chain.from_iterable(overlays_by_view(suspect, search, archive))
+    return chain.from_iterable(matches for _, matches in overlays_by_view(suspect, search, archive))
 
 
-def overlays_by_view(suspect: Raster, search: Search, archive: Archive) -> Iterator[Iterator[Match]]:
+def overlays_by_view(
+    suspect: Raster, search: Search, archive: Archive
+) -> Iterator[tuple[View, Iterator[Match]]]:
     """The same, view by view: what one way to look at the suspect shows belongs together."""
     closely = cache(lambda image: _Close.of(archive.work(image)))
     for view in views(to_array(suspect)):
-        yield _overlays(view, search, closely)
+        yield view, _overlays(view, search, closely)
 
 
 def _overlays(view: View, search: Search, closely: Callable[[str], _Close | None]) -> Iterator[Match]:

@@ -34,7 +34,7 @@ MARK, OTHER, *REST = marks_of_one_image(7, 8)
 def aligned(suspect: NDArray[np.uint8]) -> Alignment:
     """The alignment of a suspect that was never moved."""
     work = to_work(suspect).astype(np.float32)
-    return Alignment(picture=work, valid=np.ones(work.shape, bool), inliers=100, agreement=1.0)
+    return Alignment(picture=work, valid=np.ones(work.shape, bool), inliers=100, agreement=1.0, evenness=1.0)
 
 
 def rest_of(suspect: NDArray[np.uint8], original: NDArray[np.uint8]) -> Residual:

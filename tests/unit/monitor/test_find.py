@@ -154,8 +154,8 @@ def test_a_picture_of_any_size_has_parts_or_none(shape: tuple[int, int]) -> None
 
 
 def test_the_share_of_a_picture_counts_only_what_lies_within_it() -> None:
-    assert share_of(100, 200, ((100, 0), (300, 0), (300, 100), (100, 100))) == pytest.approx(0.5)
-    assert share_of(100, 200, ((300, 0), (400, 0), (400, 100), (300, 100))) == 0
+    assert share_of((0, 0, 200, 100), ((100, 0), (300, 0), (300, 100), (100, 100))) == pytest.approx(0.5)
+    assert share_of((0, 0, 200, 100), ((300, 0), (400, 0), (400, 100), (300, 100))) == 0
 
 
 @pytest.mark.parametrize(
@@ -164,6 +164,8 @@ def test_the_share_of_a_picture_counts_only_what_lies_within_it() -> None:
         (400, 0.9, 0.1, True, True),  # stickers hide a third of it: it holds everywhere else
         (70, 0.6, 0.6, True, True),  # a bad photo, equally bad all over
         (74, 0.62, 0.1, True, False),  # ribs agree, the heart does not
+        (25, 0.9, 0.9, True, True),  # a small crop: little of it, and all of that
+        (25, 0.7, 0.9, False, True),
         (19, 0.9, 0.9, False, True),
         (60, 0.3, 0.9, False, True),
     ],

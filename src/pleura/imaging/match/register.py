@@ -18,6 +18,9 @@ MIN_AGREEMENT: Final = 0.35
 MIN_SUPPORT: Final = 35.0
 """Inliers times agreement. Most pairs of exposures of one patient stay below."""
 
+SURE_AGREEMENT: Final = 0.8
+"""Agreement that two exposures of one patient do not reach, whatever their support."""
+
 SURE_SUPPORT: Final = 100.0
 """Support that two exposures of one patient do not reach."""
 
@@ -68,7 +71,9 @@ class Alignment:
     @property
     def holds(self) -> bool:
         """Whether the suspect shows the patient of this original, by geometry and by what it shows."""
-        return self.inliers >= MIN_INLIERS and self.agreement >= MIN_AGREEMENT and self.support >= MIN_SUPPORT
+        if self.inliers < MIN_INLIERS or self.agreement < MIN_AGREEMENT:
+            return False
+        return self.support >= MIN_SUPPORT or self.agreement >= SURE_AGREEMENT
 
     @property
     def same_exposure(self) -> bool:
@@ -131,9 +136,12 @@ def corners_of(work: Grey, homography: NDArray[np.float64]) -> Corners:
     return first, second, third, fourth
 
 
-def share_of(rows: int, columns: int, corners: Corners) -> float:
-    """The share, 0 to 1, of a picture that lies within *corners*, themselves in its pixels."""
-    frame = np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], dtype=np.float32)
+def share_of(box: tuple[int, int, int, int], corners: Corners) -> float:
+    """The share, 0 to 1, of *box* (column, row, columns and rows) that lies within *corners*."""
+    left, top, columns, rows = box
+    frame = np.array(
+        [[left, top], [left + columns, top], [left + columns, top + rows], [left, top + rows]], np.float32
+    )
     area, _ = cv2.intersectConvexConvex(frame, np.array(corners, dtype=np.float32))
     return float(area) / (rows * columns)
 

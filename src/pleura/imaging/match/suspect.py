@@ -29,6 +29,9 @@ _FILLED: Final = 0.55  # of its box
 _MOST_PARTS: Final = 6
 _WHOLE: Final = 0.8  # of the picture: such a part is looked at already
 
+Box = tuple[int, int, int, int]
+"""Column, row, columns and rows."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class View:
@@ -38,6 +41,9 @@ class View:
     features: Features
     to_suspect: NDArray[np.float64]
     """The homography from pixels of ``grey`` to pixels of the suspect."""
+    box: Box
+    """The part of the suspect that is looked at."""
+    mirrored: bool
     negative: bool
     """Whether ``grey`` has the suspect's dark and light exchanged."""
 
@@ -60,7 +66,7 @@ def views(suspect: NDArray[Any]) -> Iterator[View]:
         yield _look(grey, box, mirrored=True)
 
 
-def parts(grey: NDArray[Any]) -> list[tuple[int, int, int, int]]:
+def parts(grey: NDArray[Any]) -> list[Box]:
     """Column, row, columns and rows of at most six parts that may be films on a page, largest first.
 
     Letters, lines and rules go (a closing for dark ones, an opening for light ones); what is then not the
@@ -90,7 +96,7 @@ def _is_film(outline: NDArray[Any], page: int) -> bool:
     )
 
 
-def _scaled(box: tuple[int, ...], scale: float, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+def _scaled(box: tuple[int, ...], scale: float, shape: tuple[int, ...]) -> Box:
     """The box in pixels of the picture, a little wider, for the outline may have lost its edge."""
     column, row, columns, rows = (edge * scale for edge in box)
     left, top = max(0, int(column - scale)), max(0, int(row - scale))
@@ -99,9 +105,7 @@ def _scaled(box: tuple[int, ...], scale: float, shape: tuple[int, ...]) -> tuple
     return left, top, right - left, bottom - top
 
 
-def _look(
-    grey: NDArray[Any], box: tuple[int, int, int, int], *, mirrored: bool = False, negative: bool = False
-) -> View:
+def _look(grey: NDArray[Any], box: Box, *, mirrored: bool = False, negative: bool = False) -> View:
     left, top, columns, rows = box
     shown = np.ascontiguousarray(
         shrunk(grey[top : top + rows, left : left + columns], SUSPECT_SIDE), dtype=np.uint8
@@ -116,5 +120,7 @@ def _look(
         grey=shown,
         features=features(shown, SUSPECT_FEATURES, smooth=_GRID_BLUR),
         to_suspect=place,
+        box=box,
+        mirrored=mirrored,
         negative=negative,
     )
