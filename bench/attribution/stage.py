@@ -84,6 +84,9 @@ class Shelf:
 
     sketches: Sequence[Sketch]
 
+    def prepare(self) -> None:
+        """Nothing comes in while a bench runs."""
+
     def candidates(self, suspect: Features, limit: int) -> list[tuple[str, Features]]:
         found = self._index.candidates(suspect, limit)
         return [(name, self.sketches[int(name)].features) for name in found]

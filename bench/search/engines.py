@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Callable, Sequence
 
@@ -35,9 +34,6 @@ class Graph:
     def add(self, codes: NDArray[np.uint8], numbers: NDArray[np.int64]) -> None:
         self._index.add(numbers.astype(np.uint64), _signed(codes))
 
-    def remove(self, first: int, end: int) -> None:
-        self._index.remove(np.arange(first, end, dtype=np.uint64))
-
     def nearest(
         self, descriptors: NDArray[np.uint8], count: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -61,8 +57,8 @@ def run(archive: Archive, films: Sequence[int], seed: int) -> None:
     ]
     count = sum(len(sketch.features.places) for sketch in archive.shelf.sketches)
     print(f"{len(archive.paths)} films, {count:,} descriptors; {len(suspects)} suspects; one process\n")
-    print("| engine | bytes a descriptor | built, films/s | MB more | query, median s | first | in ten |")
-    print("|---|---|---|---|---|---|---|")
+    print("| engine | bytes a descriptor | built, films/s | query, median s | first | in ten |")
+    print("|---|---|---|---|---|---|")
     for engine in (InvertedLists, Graph):
         _row(engine, archive, suspects)
 
@@ -70,13 +66,11 @@ def run(archive: Archive, films: Sequence[int], seed: int) -> None:
 def _row(
     engine: Callable[[], Neighbours], archive: Archive, suspects: Sequence[tuple[int, Features]]
 ) -> None:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.process_time()
     index = FeatureIndex(engine())
     sketches = archive.shelf.sketches
     index.add((str(place), index.encode(sketch.features)) for place, sketch in enumerate(sketches))
     built = len(sketches) / (time.process_time() - started)
-    memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3
     seconds, ranks = [], []
     for film, suspect in suspects:
         started = time.process_time()
@@ -85,7 +79,7 @@ def _row(
         ranks.append(names.index(str(film)) if str(film) in names else 10)
     made = engine()
     print(
-        f"| {made.name} | {made.code_bytes} | {built:.0f} | {memory:.0f} | {np.median(seconds):.2f} "
+        f"| {made.name} | {made.code_bytes} | {built:.0f} | {np.median(seconds):.2f} "
         f"| {sum(rank == 0 for rank in ranks)} | {sum(rank < 10 for rank in ranks)} |",
         flush=True,
     )

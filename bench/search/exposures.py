@@ -13,10 +13,7 @@ from bench.search.stage import Archive, is_tuned_on
 from pleura.imaging.match.features import features
 from pleura.imaging.match.register import align, find_geometry
 from pleura.imaging.match.suspect import View, views
-from pleura.monitor.overlay import TRIED_INLIERS
-
-_ALL_FEATURES = 5000
-_SURE_INLIERS = 60
+from pleura.monitor.overlay import ALL_FEATURES, SURE_INLIERS, TRIED_INLIERS
 
 
 @dataclass(frozen=True)
@@ -48,8 +45,8 @@ def _begin(task: _Task) -> None:
 def _verdict(archive: Archive, view: View, first: int, second: int, *, closely: bool) -> _Pair:
     sketch = archive.shelf.sketches[second]
     geometry = find_geometry(view.features, sketch.features)
-    if closely and (geometry is None or geometry.inliers < _SURE_INLIERS):
-        again = find_geometry(view.features, features(sketch.work.grey, _ALL_FEATURES))
+    if closely and (geometry is None or geometry.inliers < SURE_INLIERS):
+        again = find_geometry(view.features, features(sketch.work.grey, ALL_FEATURES))
         geometry = max(geometry, again, key=lambda each: each.inliers if each else 0)
     if geometry is None or geometry.inliers < TRIED_INLIERS:
         return _Pair(first, second, geometry.inliers if geometry else 0, 0.0, 0.0, "none")

@@ -86,7 +86,7 @@ class _Synthetic:
     def __init__(self, real: list[Features], engine: InvertedLists, dice: np.random.Generator) -> None:
         rows = np.concatenate([film.descriptors for film in real])
         owner = np.repeat(np.arange(len(real)), [len(film.descriptors) for film in real])
-        near = _near(rows, owner, engine)
+        near = _near(rows, owner)
         share = max(1, _POOL // len(rows))
         self._codes = np.concatenate([_between(rows, near, engine, dice) for _ in range(share)])
         self._dice = dice
@@ -103,15 +103,15 @@ class _Synthetic:
         return name, np.concatenate([places, chosen], axis=1).tobytes()
 
 
-def _near(rows: NDArray[np.uint8], owner: NDArray[np.int64], engine: InvertedLists) -> NDArray[np.int64]:
+def _near(rows: NDArray[np.uint8], owner: NDArray[np.int64]) -> NDArray[np.int64]:
     """For each descriptor one that is near it, of another film where there is one in sight."""
+    engine = InvertedLists()
     engine.add(engine.encode(rows), np.arange(len(rows)))
     found = np.empty(len(rows), dtype=np.int64)
     for start in range(0, len(rows), 20_000):
         _, numbers = engine.nearest(rows[start : start + 20_000], _NEAR)
         foreign = owner[numbers] != owner[start : start + len(numbers), None]
         found[start : start + len(numbers)] = numbers[np.arange(len(numbers)), foreign.argmax(axis=1)]
-    engine.remove(0, len(rows))
     return found
 
 

@@ -23,10 +23,6 @@ class EveryDescriptor:
         self.codes = np.concatenate([self.codes, codes])
         self.numbers = np.concatenate([self.numbers, numbers])
 
-    def remove(self, first: int, end: int) -> None:
-        kept = (self.numbers < first) | (self.numbers >= end)
-        self.codes, self.numbers = self.codes[kept], self.numbers[kept]
-
     def nearest(
         self, descriptors: NDArray[np.uint8], count: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

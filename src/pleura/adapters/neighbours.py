@@ -2,8 +2,9 @@
 
 The lists are the pairs of 256 by 256 centroids of the two halves of a descriptor (Babenko and Lempitsky,
 IEEE TPAMI 37, 2015), and what a pair leaves over is kept in 32 bytes (Jegou, Douze and Schmid, IEEE TPAMI
-33, 2011). The centroids come with pleura: they were learnt from phantoms (``python -m bench.codebook``), so
-they say nothing about anybody, and the code of a film never depends on which films came before it.
+33, 2011). The centroids come with pleura: they were learnt from phantoms (``python -m
+bench.search.codebook``), so they say nothing about anybody, and the code of a film never depends on which
+films came before it.
 """
 
 from __future__ import annotations
@@ -50,10 +51,6 @@ class InvertedLists:
     def add(self, codes: NDArray[np.uint8], numbers: NDArray[np.int64]) -> None:
         """Keep *codes* under *numbers*."""
         self._index.add_sa_codes(codes, numbers)
-
-    def remove(self, first: int, end: int) -> None:
-        """Forget every code under a number from *first* up to, but without, *end*."""
-        self._index.remove_ids(faiss.IDSelectorRange(first, end))
 
     def nearest(
         self, descriptors: NDArray[np.uint8], count: int

@@ -71,6 +71,7 @@ class Finder:
 
     def _matches(self, picture: Raster) -> tuple[Match, ...]:
         """Every original once, the very exposures first, then the better supported ones."""
+        self.search.prepare()
         best: dict[str, Match] = {}
         upright: list[Box] = []
         for view, matches in overlays_by_view(picture, self.search, self.archive):
@@ -98,7 +99,7 @@ def _support(match: Match) -> tuple[bool, float]:
 def _is_explained(box: Box, matches: Iterable[Match]) -> bool:
     """Whether most of *box* shows exposures of ours."""
     exact = [match.corners for match in matches if match.alignment.same_exposure]
-    return sum(share_of(box, corners) for corners in exact) >= _ENOUGH
+    return share_of(box, exact) >= _ENOUGH
 
 
 def _found(match: Match) -> Found:

@@ -8,6 +8,7 @@ from functools import cache, cached_property
 from itertools import chain
 from typing import Final, Protocol
 
+from pleura.domain.errors import BadInput
 from pleura.domain.ports import Archive
 from pleura.domain.rasters import Raster
 from pleura.domain.tracing import Corners
@@ -27,13 +28,13 @@ A small crop may have too few for its geometry alone to hold; the mark, whose pr
 the geometry, may still name the copy.
 """
 
-_SURE_INLIERS: Final = 60
+SURE_INLIERS: Final = 60
 """Inliers below which all of the original's features are tried, not only those that it is found by."""
 
 _TRIED_CLOSELY: Final = 3
 """Candidates of a view for which that is worth its time."""
 
-_ALL_FEATURES: Final = 5000
+ALL_FEATURES: Final = 5000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,10 @@ class Match:
 class Search(Protocol):
     """Where candidates come from."""
 
+    def prepare(self) -> None:
+        """Let everything that is here by now be found."""
+        ...
+
     def candidates(self, suspect: Features, limit: int) -> Sequence[tuple[str, Features]]:
         """At most *limit* originals that *suspect* may come from with their features, likeliest first."""
         ...
@@ -64,12 +69,15 @@ class _Close:
     @classmethod
     def of(cls, work: bytes | None) -> _Close | None:
         """The original with that work image; None where it is lost."""
-        return cls(Work.from_bytes(work)) if work is not None else None
+        try:
+            return cls(Work.from_bytes(work)) if work is not None else None
+        except BadInput:  # it opens, and is not what this version writes
+            return None
 
     @cached_property
     def features(self) -> Features:
         """All features, also the weak ones."""
-        return features(self.work.grey, _ALL_FEATURES)
+        return features(self.work.grey, ALL_FEATURES)
 
 
 def overlays(suspect: Raster, search: Search, archive: Archive) -> Iterator[Match]:
@@ -105,7 +113,7 @@ def _overlays(view: View, search: Search, closely: Callable[[str], _Close | None
 
 def _best(view: View, original: _Close, found: Geometry | None) -> Geometry | None:
     """How the suspect lies over it: by the features it was found by, or where those are few by all."""
-    if _inliers(found) >= _SURE_INLIERS:
+    if _inliers(found) >= SURE_INLIERS:
         return found
     return max(found, find_geometry(view.features, original.features), key=_inliers)
 

@@ -28,7 +28,7 @@ from pleura.domain.tracing import ACCUSATION_LIMIT, TraceReport, Verdict, false_
 from pleura.imaging.mark.layout import PLAN_BYTES, STREAM_BYTES, Plan, plan
 from pleura.imaging.mark.read import Residual, own_part, payloads, residual, score
 from pleura.ledger.ledger import Ledger
-from pleura.monitor.overlay import Match, Search, overlays
+from pleura.monitor.overlay import Match, Search, overlays_by_view
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,17 +87,27 @@ class Tracer:
     def _read(self, suspect: Raster) -> tuple[_Reading | None, int]:
         """The first overlay whose mark speaks, or that holds, and all copies compared so far.
 
-        Another exposure of the same patient is the answer only where no exposure is the very one.
+        A film may be here more than once, and any of them may be the one that was copied: all that it lies
+        over as well are compared. Another exposure of the same patient is the answer only where no exposure
+        is the very one.
         """
         comparisons, related = 0, None
-        for match in overlays(suspect, self.search, self.archive):
-            reading = self._compare(match)
-            comparisons += len(reading.scores)
-            speaks = false_match_probability(reading.best, comparisons) <= ACCUSATION_LIMIT
-            if speaks or (match.alignment.holds and match.alignment.same_exposure):
-                return reading, comparisons
-            if related is None and match.alignment.holds:
-                related = reading
+        self.search.prepare()
+        for _, matches in overlays_by_view(suspect, self.search, self.archive):
+            exact: _Reading | None = None
+            for match in matches:
+                if exact is not None and not _is_rival(match, exact.match):
+                    break
+                reading = self._compare(match)
+                comparisons += len(reading.scores)
+                if false_match_probability(reading.best, comparisons) <= ACCUSATION_LIMIT:
+                    return reading, comparisons
+                if exact is None and match.alignment.holds and match.alignment.same_exposure:
+                    exact = reading
+                elif related is None and match.alignment.holds:
+                    related = reading
+            if exact is not None:
+                return exact, comparisons
         return related, comparisons
 
     def _compare(self, match: Match) -> _Reading:
@@ -162,6 +172,11 @@ class Tracer:
                 comparisons=report.comparisons,
                 **named,
             )
+
+
+def _is_rival(match: Match, exact: Match) -> bool:
+    """Whether the suspect lies over it about as well as over the one that it shows."""
+    return match.alignment.inliers >= exact.alignment.inliers / 2
 
 
 def _verdict(reading: _Reading | None, record: CopyRecord | None) -> Verdict:

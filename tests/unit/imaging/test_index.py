@@ -39,24 +39,27 @@ def test_the_original_of_a_picture_has_most_votes_after(engine: type[Neighbours]
 
 
 @ENGINES
-def test_an_original_that_is_removed_is_never_found_and_the_others_are(engine: type[Neighbours]) -> None:
+@pytest.mark.parametrize("times", [2, 5, 9])
+def test_a_film_that_is_stored_many_times_is_found_every_time(engine: type[Neighbours], times: int) -> None:
     index = _index(engine)
+    stored = {f"img-3-{number}" for number in range(times - 1)}
 
-    index.remove({"img-3", "img-unknown"})
+    index.add((name, index.encode(ORIGINALS["img-3"])) for name in stored)
 
-    assert "img-3" not in index.candidates(_seen(FILMS[3]), 6)
-    assert index.candidates(_seen(FILMS[4]), 6)[0] == "img-4"
-    assert index.images == ORIGINALS.keys() - {"img-3"}
+    suspect = _seen(ATTACKS["jpeg-50"](FILMS[3], np.random.default_rng(3)))
+    assert set(index.candidates(suspect, times)) == stored | {"img-3"}
 
 
-@ENGINES
-def test_an_original_that_comes_back_is_found_again(engine: type[Neighbours]) -> None:
-    index = _index(engine)
-    index.remove(["img-3"])
+def test_an_addition_that_fails_adds_nothing_and_can_be_tried_again() -> None:
+    index = _index(EveryDescriptor, ["img-0", "img-1"])
+    good = ("img-3", index.encode(ORIGINALS["img-3"]))
 
-    index.add([("img-3", index.encode(ORIGINALS["img-3"]))])
+    with pytest.raises(BadInput):
+        index.add([good, ("img-4", b"x" * 131)])
 
-    assert index.candidates(_seen(FILMS[3]), 6)[0] == "img-3"
+    assert index.images == {"img-0", "img-1"}
+    index.add([good])
+    assert index.candidates(_seen(FILMS[3]), 3)[0] == "img-3"
 
 
 @ENGINES

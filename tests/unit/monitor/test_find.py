@@ -154,8 +154,13 @@ def test_a_picture_of_any_size_has_parts_or_none(shape: tuple[int, int]) -> None
 
 
 def test_the_share_of_a_picture_counts_only_what_lies_within_it() -> None:
-    assert share_of((0, 0, 200, 100), ((100, 0), (300, 0), (300, 100), (100, 100))) == pytest.approx(0.5)
-    assert share_of((0, 0, 200, 100), ((300, 0), (400, 0), (400, 100), (300, 100))) == 0
+    half = ((100, 0), (300, 0), (300, 100), (100, 100))
+    outside = ((300, 0), (400, 0), (400, 100), (300, 100))
+
+    assert share_of((0, 0, 200, 100), [half]) == pytest.approx(0.5, abs=0.01)
+    assert share_of((0, 0, 200, 100), [half, half]) == pytest.approx(0.5, abs=0.01)
+    assert share_of((0, 0, 200, 100), [outside]) == 0
+    assert share_of((0, 0, 200, 100), []) == 0
 
 
 @pytest.mark.parametrize(

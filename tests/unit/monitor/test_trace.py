@@ -235,3 +235,23 @@ def test_an_image_that_comes_in_during_a_trace_does_not_end_it(
     monkeypatch.setattr(Sketcher, "pending", meanwhile)
 
     assert house.tracer.trace(written(tmp_path, 1), actor="test").report.verdict is Verdict.MATCHED
+
+
+@pytest.mark.parametrize("leaked", [0, 1, 2])
+def test_a_film_that_is_here_several_times_is_traced_to_the_one_that_was_copied(
+    tmp_path: Path, leaked: int
+) -> None:
+    """A department sends a film again, and each time it is an image of its own."""
+    house = FakeHouse()
+    for number in range(3):
+        path = tmp_path / f"again-{number}.png"
+        with Picture.open(written(tmp_path, 1)) as picture:
+            picture.save(path, compress_level=number + 1)
+        house.receive(path)
+        house.clock.advance(1)
+    assert len(house.vault.images()) == 3
+    copies = [copy_for(house, recipient, number) for number, recipient in enumerate(("Li", "Wu", "Zhao"))]
+
+    report = house.tracer.trace(found(tmp_path, copies[leaked].content, "jpeg-50"), actor="test").report
+
+    assert report.record == copies[leaked].record

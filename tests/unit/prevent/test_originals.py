@@ -10,9 +10,12 @@ from tests.fakes.films import film, written
 from tests.fakes.house import FakeHouse
 from tests.fakes.neighbours import EveryDescriptor
 
+from pleura.adapters.storage.objects import FolderObjects
 from pleura.imaging.match.features import Features
 from pleura.imaging.match.suspect import views
 from pleura.prevent.finding.originals import Originals
+from pleura.prevent.finding.packs import Packs
+from pleura.prevent.sketcher import Sketcher
 
 
 @pytest.fixture
@@ -32,6 +35,7 @@ def seen(seed: int) -> Features:
 
 def found(house: FakeHouse, seed: int) -> str | None:
     """The likeliest original of a film."""
+    house.originals.prepare()
     return next((image for image, _ in house.originals.candidates(seen(seed), 1)), None)
 
 
@@ -90,6 +94,7 @@ def test_a_pack_ahead_of_the_catalogue_gives_nothing_and_is_swept(house: FakeHou
     house.pack_files.stored = packs  # as an old copy of the folder has it
     originals = Originals(house.vault, house.sketcher, house.tracer.archive, house.packs, EveryDescriptor)
 
+    originals.prepare()
     assert gone not in {image for image, _ in originals.candidates(seen(0), 3)}
     assert set(originals.strays()) == {gone}
     house.doctor.repair(actor="test")
@@ -149,3 +154,29 @@ def test_an_original_whose_sketch_and_object_are_lost_is_left_out(house: FakeHou
 
     assert found(house, 1) != lost
     assert found(house, 0) == images(house)[0]
+
+
+def test_features_of_another_version_are_made_again(
+    house: FakeHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.pack_files.stored.clear()
+    other, changed = again(house), images(house)[1]
+    features, renewed = other.vault.features, other.sketcher.renew
+    monkeypatch.setattr(
+        other.vault, "features", lambda image: b"PLF0" if image == changed else features(image)
+    )
+    monkeypatch.setattr(Sketcher, "renew", lambda _, image: (monkeypatch.undo(), renewed(image))[1])
+
+    assert found(other, 1) == changed
+
+
+def test_a_stray_file_beside_the_packs_stops_neither_search_nor_erasure(tmp_path: Path) -> None:
+    folder = tmp_path / "search"
+    packs = Packs(FolderObjects(folder))
+    packs.write("form", [("img-1", b"one")], lambda _: bytes(32))
+    (folder / "pack-1.bak").write_text("by hand")
+
+    assert packs.images() == {"img-1"}
+    packs.forget(["img-1"])
+    assert packs.images() == set()
+    assert (folder / "pack-1.bak").exists()

@@ -53,7 +53,7 @@ class Originals:
 
     tried: int = 0
 
-    def prepare(self, *, is_stopped: object) -> None:
+    def prepare(self, is_stopped: object) -> None:
         self.tried += 1
         raise RuntimeError("Wang^Xiaodong")
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from pleura.domain.tracing import Found
 from pleura.entrypoints.language import Texts
 from pleura.imaging.picture import outlined
 from pleura.imaging.rasters import encode_png, to_array, to_raster
+from pleura.imaging.work import shrunk
 from pleura.monitor.find import Finding
+
+_SIDE: Final = 2000
+"""Long side of the outlined picture at most, in pixels."""
 
 
 def find_lines(finding: Finding, say: Texts) -> list[str]:
@@ -49,5 +53,10 @@ def find_facts(finding: Finding) -> dict[str, Any]:
 
 def find_picture(finding: Finding) -> bytes:
     """The picture with the outline and the number of every original in it, as PNG."""
-    outlines = [(each.corners, each.same_exposure) for each in finding.report.found]
-    return encode_png(to_raster(outlined(to_array(finding.picture), outlines)))
+    picture = shrunk(to_array(finding.picture), _SIDE)
+    scale = picture.shape[0] / finding.picture.rows, picture.shape[1] / finding.picture.columns
+    outlines = [
+        ([(column * scale[1], row * scale[0]) for column, row in each.corners], each.same_exposure)
+        for each in finding.report.found
+    ]
+    return encode_png(to_raster(outlined(picture, outlines)))

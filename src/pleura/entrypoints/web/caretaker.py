@@ -39,7 +39,7 @@ def due(depot: Depot, now: datetime) -> tuple[str, ...]:
 def sketch_arrivals(house: House, is_stopped: Callable[[], bool] = lambda: False) -> None:
     """Make the missing sketches, until *is_stopped*; a fault is logged by its code and tried again."""
     with _logged("sketches"):
-        house.originals.prepare(is_stopped=is_stopped)
+        house.originals.prepare(is_stopped)
 
 
 def look_after(

@@ -7,7 +7,7 @@ Douze and Schmid, ECCV 2008). The near features come from an engine (`Neighbours
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from typing import Final, Protocol
 
 import numpy as np
@@ -28,6 +28,8 @@ _TURNS: Final = 18  # bins of 20 degrees
 _OCTAVE: Final = 16
 _CIRCLE: Final = 256
 _PLACE_BITS: Final = 16
+_LAYOUT: Final = "places-1"  # of what comes before the code; changes with the bins above and the features
+_TIE: Final = 2e-3  # of likeness: the same film stored again is no rival of itself
 
 
 class Neighbours(Protocol):
@@ -51,10 +53,6 @@ class Neighbours(Protocol):
         """Keep *codes* under *numbers*, which need not be different."""
         ...
 
-    def remove(self, first: int, end: int) -> None:
-        """Forget every code under a number from *first* up to, but without, *end*."""
-        ...
-
     def nearest(self, descriptors: NDArray[np.uint8], count: int) -> tuple[NDArray[np.float32], Numbers]:
         """Squared distances and numbers, (n, *count*) each, nearest first; -1 where there are fewer."""
         ...
@@ -76,7 +74,7 @@ class FeatureIndex:
     @property
     def form(self) -> str:
         """The name of the form that `encode` gives, which `add` takes in no other."""
-        return self._neighbours.name
+        return f"{self._neighbours.name}/{_LAYOUT}"
 
     def encode(self, features: Features) -> bytes:
         """What is kept of an original: a row for each feature, of scale, turn and code."""
@@ -87,29 +85,17 @@ class FeatureIndex:
     def add(self, originals: Iterable[tuple[str, bytes]]) -> None:
         """Add encoded originals under their names; one that is there already is left as it is.
 
-        Raises BadInput for what `encode` did not make.
+        All of them are there afterwards, or none. Raises BadInput for what `encode` did not make.
         """
-        codes, numbers = [], []
-        for image, encoded in originals:
-            if image in self._numbers:
-                continue
-            rows = self._rows(encoded)
-            number = len(self._images)
-            self._images.append(image)
-            self._numbers[image] = number
-            codes.append(rows[:, 2:])
-            numbers.append(
-                (number << _PLACE_BITS) + (rows[:, 0].astype(np.int64) << 8) + rows[:, 1].astype(np.int64)
-            )
-        if codes:
-            self._neighbours.add(np.ascontiguousarray(np.concatenate(codes)), np.concatenate(numbers))
-
-    def remove(self, images: Collection[str]) -> None:
-        """Forget originals; an unknown name is no error."""
-        for image in list(images):
-            number = self._numbers.pop(image, None)
-            if number is not None:
-                self._neighbours.remove(number << _PLACE_BITS, (number + 1) << _PLACE_BITS)
+        new = {image: self._rows(encoded) for image, encoded in originals if image not in self._numbers}
+        if not new:
+            return
+        start = len(self._images)
+        codes = np.concatenate([rows[:, 2:] for rows in new.values()])
+        numbers = [_numbered(start + place, rows) for place, rows in enumerate(new.values())]
+        self._neighbours.add(np.ascontiguousarray(codes), np.concatenate(numbers))
+        self._images += new
+        self._numbers |= {image: start + place for place, image in enumerate(new)}
 
     def candidates(self, suspect: Features, limit: int) -> Sequence[str]:
         """At most *limit* originals that *suspect* may come from, most votes first."""
@@ -144,6 +130,11 @@ def _bytes_of(places: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.stack([scale, turn], axis=1).astype(np.uint8)
 
 
+def _numbered(original: int, rows: NDArray[np.uint8]) -> Numbers:
+    """The numbers of the features of an original, from their scales and turns."""
+    return (original << _PLACE_BITS) + (rows[:, 0].astype(np.int64) << 8) + rows[:, 1].astype(np.int64)
+
+
 def _change(ours: NDArray[np.uint8], theirs: Numbers) -> tuple[Numbers, Numbers]:
     """The bins of the changes of scale and of turn from an original's features to the suspect's."""
     scale = np.rint((ours[:, 0].astype(np.int64) - ((theirs >> 8) & 0xFF)) / (_OCTAVE / 2)).astype(np.int64)
@@ -152,14 +143,18 @@ def _change(ours: NDArray[np.uint8], theirs: Numbers) -> tuple[Numbers, Numbers]
 
 
 def _gains(likeness: NDArray[np.float32], owners: Numbers) -> NDArray[np.float32]:
-    """How much nearer the best feature of each owner is than that of the fifth best owner, row by row."""
+    """How much nearer the best feature of each owner is than that of the fifth best owner, row by row.
+
+    Owners as near as the nearest are not counted: a film that is stored again and again would hide itself.
+    """
     first = np.ones(owners.shape, dtype=np.bool_)
     for column in range(1, owners.shape[1]):
         first[:, column] = (owners[:, :column] != owners[:, column : column + 1]).all(axis=1)
     first &= owners >= 0
-    order = np.cumsum(first, axis=1)
-    # The rival is the fifth owner, or whatever comes last where there are fewer in sight.
-    reached = order >= _RIVALS
+    apart = first & (likeness < likeness[:, :1] - _TIE)
+    order = np.cumsum(apart, axis=1)
+    # The rival is the fourth owner beyond the nearest, or whatever comes last where there are fewer in sight.
+    reached = order >= _RIVALS - 1
     rival = np.where(reached.any(axis=1), reached.argmax(axis=1), owners.shape[1] - 1)
     bar = np.take_along_axis(likeness, rival[:, None], axis=1)
-    return np.where(first & (order < _RIVALS), np.maximum(likeness - bar, 0), 0).astype(np.float32)
+    return np.where(first & (order < _RIVALS - 1), np.maximum(likeness - bar, 0), 0).astype(np.float32)

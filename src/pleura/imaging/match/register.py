@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,9 +32,11 @@ _RATIO: Final = 0.85  # Lowe's ratio, loose: MAGSAC sorts out
 _ENOUGH_PAIRS: Final = 8
 _HORIZON: Final = 1e-3
 _STEP: Final = 24  # work pixels between the points that are followed
+_FEWEST: Final = 20  # points that a displacement is fitted to
 _FLOW_WINDOW: Final = (41, 41)
 _TILE: Final = 64  # work pixels
 _COVERED: Final = 0.9  # of a tile that counts
+_RASTER: Final = 128  # cells on a side that areas are counted in
 _WEAK: Final = 0.1  # of the tiles are weaker than the weak one
 _STAGES: Final = ((3, 12.0), (5, 4.0), (5, 4.0))
 """Degree of the displacement polynomial and greatest believable step, in work pixels."""
@@ -132,18 +135,21 @@ def corners_of(work: Grey, homography: NDArray[np.float64]) -> Corners:
     rows, columns = work.shape
     ends = np.array([[0, 0, 1], [columns - 1, 0, 1], [columns - 1, rows - 1, 1], [0, rows - 1, 1.0]])
     moved = ends @ homography.T
+    # A corner beyond the horizon is shown far away on its side.
+    moved[:, 2] = np.maximum(moved[:, 2], _HORIZON)
     first, second, third, fourth = ((float(x / depth), float(y / depth)) for x, y, depth in moved)
     return first, second, third, fourth
 
 
-def share_of(box: tuple[int, int, int, int], corners: Corners) -> float:
-    """The share, 0 to 1, of *box* (column, row, columns and rows) that lies within *corners*."""
+def share_of(box: tuple[int, int, int, int], areas: Sequence[Corners]) -> float:
+    """The share, 0 to 1, of *box* (column, row, columns and rows) that lies within one of *areas* or more."""
     left, top, columns, rows = box
-    frame = np.array(
-        [[left, top], [left + columns, top], [left + columns, top + rows], [left, top + rows]], np.float32
-    )
-    area, _ = cv2.intersectConvexConvex(frame, np.array(corners, dtype=np.float32))
-    return float(area) / (rows * columns)
+    seen = np.zeros((_RASTER, _RASTER), dtype=np.uint8)
+    for corners in areas:
+        inside = (np.array(corners) - (left, top)) * (_RASTER / columns, _RASTER / rows)
+        reach = 16 * _RASTER
+        cv2.fillPoly(seen, [np.rint(np.clip(inside, -reach, reach)).astype(np.int32)], 1)
+    return float(seen.mean())
 
 
 class _Field:
@@ -183,12 +189,14 @@ def _follow(
     rows, columns = target.shape
     y, x = np.mgrid[_STEP // 2 : rows : _STEP, _STEP // 2 : columns : _STEP].astype(np.float32)
     points = np.stack([x.ravel(), y.ravel()], axis=-1)
+    if len(points) < _FEWEST:
+        return False
     shown = _normalised(np.where(valid, picture, 0).astype(np.float32))
     flow, sure = _flow(_byte(target), _byte(shown), points, reach)
     inside = cv2.erode(valid.astype(np.uint8), np.ones((21, 21), np.uint8)) > 0
     sure &= inside[points[:, 1].astype(int), points[:, 0].astype(int)]
     count = int(sure.sum())
-    if count < 20:
+    if count < _FEWEST:
         return False
     degree = degree if count >= 120 else 2
     x, y = points[:, 0] / columns * 2 - 1, points[:, 1] / rows * 2 - 1

@@ -165,8 +165,9 @@ class Erasure:
         1. Rows with wrapped keys, the ledger entry and the note of what is still to be done go in one
            transaction, in which a patient who keeps images gets a new key: from here nothing in this home
            opens the erased images, and `resume` completes a run that is cut.
-        2. Objects are deleted here, and what the search kept.
-        3. The root epoch is rotated, so that no copy of the rows from before opens them either.
+        2. Objects are deleted here.
+        3. The root epoch is rotated, so that no copy of the rows from before opens them either; what the
+           search kept of them goes.
         4. Objects are deleted in every depot; where one cannot be reached, that stays noted.
         """
         if subject not in {begun.subject for begun in self.under_way()}:
@@ -178,9 +179,9 @@ class Erasure:
         """The erasures under way, which are complete now, and depots that were out of reach tried again."""
         begun = self.under_way()
         self._delete_here()
-        self.packs.forget([image for each in begun for image in each.images])
         epochs = [each.root_epoch for each in begun]
         code = self.keys.retire(max(epochs), actor=actor, keep=keep) if begun else b""
+        self.packs.forget([image for each in begun for image in each.images])
         reached = self.depots.erase(actor=actor)
         with self.records.begin() as unit:
             for each in begun:

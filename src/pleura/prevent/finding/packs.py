@@ -8,6 +8,7 @@ bytes go when it is forgotten.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from typing import Final
 
@@ -19,9 +20,11 @@ from pleura.domain.ids import new_id
 from pleura.domain.ports import ObjectStore
 from pleura.prevent.vault import is_of_one_object
 
-_SMALL: Final = 32 << 20
+_SMALL: Final = (1 << 20, 8 << 20, 64 << 20)
+"""Bytes: packs below one of these are joined when they are many, so that no part is written again often."""
+
 _MANY: Final = 8
-"""Small packs from which they are joined to one."""
+_NAME: Final = re.compile(r"pck-[a-z0-9]+")
 
 KeyOf = Callable[[str], bytes]
 """The key of an image's part; raises NotFound for an image that is erased."""
@@ -47,8 +50,9 @@ class Packs:
         """
         for name in self._names():
             pack = self._pack(name)
-            if pack is None or pack.form != form:
+            if pack is not None and pack.form != form:
                 self._files.delete(name)
+            if pack is None or pack.form != form:
                 continue
             for image, sealed in pack.parts.items():
                 clear = _opened(image, sealed, key_of)
@@ -57,27 +61,26 @@ class Packs:
 
     def images(self) -> Set[str]:
         """The images that sound packs hold something of, whether it opens or not."""
-        packs = [self._pack(name) for name in self._names()]
+        packs = (self._pack(name) for name in self._names())
         return {image for pack in packs if pack is not None for image in pack.parts}
 
     def write(self, form: str, parts: Iterable[tuple[str, bytes]], key_of: KeyOf) -> None:
         """Keep the clear *parts* of images in a new pack; many small packs become one."""
         self._put(form, {image: seal_field(key_of(image), clear, image.encode()) for image, clear in parts})
-        small = [name for name in self._names() if self._size(name) < _SMALL]
-        if len(small) >= _MANY:
-            self._join(form, small)
+        sizes = {name: self._size(name) for name in self._names()}
+        for limit in _SMALL:
+            small = [name for name, size in sizes.items() if size < limit]
+            if len(small) >= _MANY:
+                self._join(form, small)
+                return
 
     def forget(self, images: Collection[str]) -> None:
         """Write every pack that holds one of *images* again without them; safe to repeat after a crash."""
-        for name in self._names():
+        gone = frozenset(images)
+        for name in self._names() if gone else ():
             pack = self._pack(name)
-            if pack is None:
-                self._files.delete(name)
-            elif not pack.parts.keys().isdisjoint(images):
-                self._put(
-                    pack.form,
-                    {image: part for image, part in pack.parts.items() if image not in images},
-                )
+            if pack is not None and not pack.parts.keys().isdisjoint(gone):
+                self._put(pack.form, {image: part for image, part in pack.parts.items() if image not in gone})
                 self._files.delete(name)
 
     def _join(self, form: str, names: Iterable[str]) -> None:
@@ -93,7 +96,8 @@ class Packs:
 
     def _names(self) -> list[str]:
         try:
-            return sorted(self._files.names())
+            # Whatever else lies there is none of ours, and must not stop a search or an erasure.
+            return sorted(name for name in self._files.names() if _NAME.fullmatch(name))
         except PleuraError as fault:
             if fault.code != "folder-missing":  # that is so before the first pack
                 raise
@@ -104,18 +108,21 @@ class Packs:
             with self._files.open(name) as stream:
                 return stream.seek(0, 2)
         except NotFound:  # joined meanwhile by another process
-            return _SMALL
+            return max(_SMALL)
 
     def _pack(self, name: str) -> _Pack | None:
-        """The pack of that name; None where it is lost or damaged."""
+        """The pack of that name; None where it is lost or unreadable, and a damaged one is removed."""
         try:
             with self._files.open(name) as stream:
-                return msgspec.msgpack.decode(stream.read(), type=_Pack)
-        except (msgspec.DecodeError, ValueError):  # the latter for names that are no text
-            return None
+                content = stream.read()
         except PleuraError as fault:
             if not is_of_one_object(fault):
                 raise
+            return None
+        try:
+            return msgspec.msgpack.decode(content, type=_Pack)
+        except (msgspec.DecodeError, ValueError):  # the latter for names that are no text
+            self._files.delete(name)
             return None
 
 
