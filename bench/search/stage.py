@@ -55,9 +55,10 @@ def archive_of(folders: Sequence[Path]) -> Archive:
 def is_tuned_on(path: Path) -> bool:
     """Whether index, votes and the rule for other exposures were tried on this film or its patient's.
 
-    The half of ``gallery`` that a checksum of the patient (or of the file name) picks, and all of ``full``.
+    The half of ``gallery`` that a checksum of the patient (or of the file name) picks, all of ``full``, and
+    ``mixed``, on which the number of lists for small archives was chosen.
     """
-    if path.parent.name == "full":
+    if path.parent.name in {"full", "mixed"}:
         return True
     name = _patient(path) if path.stem.startswith("nih-") else path.name
     return path.parent.name == "gallery" and (_even(name) or _even(path.name))

@@ -248,10 +248,13 @@ def test_an_import_killed_in_the_middle_is_completed_by_the_next(tmp_path: Path)
     assert {row["status"] for row in rows} <= {"stored", "duplicate"}
     assert listed == {row["image"] for row in rows}
     assert len(listed) == 8
-    for number, name in enumerate(sorted(listed, key=str)):
-        done = person.types("copy", str(name), "--to", "a", "--purpose", "b", "-o", f"{number}.png")
-        assert done.returncode == 0
-    assert person.types("audit", "verify").returncode == 0
+    (found,) = person.lines("doctor", "--deep")
+    checks = {check["name"]: check["ok"] for check in found["checks"]}
+    assert checks["objects"]
+    assert checks["ledger"]
+    assert checks["rows"]
+    done = person.types("copy", str(min(listed, key=str)), "--to", "a", "--purpose", "b", "-o", "0.png")
+    assert done.returncode == 0
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from assurance import faults, tracing
 from assurance.operations import OPERATIONS
 from assurance.places import scratch
 
-SAMPLE = 200
+SAMPLE = 50
 
 pytestmark = pytest.mark.skipif(bool(tracing.missing()), reason=tracing.missing() or "strace works")
 

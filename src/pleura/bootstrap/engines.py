@@ -6,10 +6,6 @@ from pathlib import Path
 
 import msgspec
 
-from pleura.adapters.searching.google import GoogleVision
-from pleura.adapters.searching.tineye import TinEye
-from pleura.adapters.searching.transport import over_https
-from pleura.adapters.searching.yandex import Yandex
 from pleura.domain.errors import BadInput
 from pleura.domain.watching.asking import SearchEngine, engine_name
 
@@ -21,6 +17,12 @@ class _Keys(msgspec.Struct, forbid_unknown_fields=True):
 
 def search_engine(name: str, key_file: Path) -> SearchEngine:
     """The image search called *name* with the key in *key_file*, which is not kept; raises BadInput."""
+    # An HTTP client, which no other command should have to load.
+    from pleura.adapters.searching.google import GoogleVision  # noqa: PLC0415
+    from pleura.adapters.searching.tineye import TinEye  # noqa: PLC0415
+    from pleura.adapters.searching.transport import over_https  # noqa: PLC0415
+    from pleura.adapters.searching.yandex import Yandex  # noqa: PLC0415
+
     chosen = engine_name(name)
     try:
         keys = msgspec.json.decode(key_file.read_bytes(), type=_Keys)

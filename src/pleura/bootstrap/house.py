@@ -18,7 +18,6 @@ from pleura.adapters.storage.home import Home, refuse_entangled
 from pleura.adapters.storage.objects import FolderObjects
 from pleura.adapters.token.holder import TokenHolder
 from pleura.adapters.token.hsm import HsmToken
-from pleura.adapters.watching.gatherer import ProcessGatherer
 from pleura.adapters.worker import DisposableWorker
 from pleura.crypto.roots.root import (
     Argon2id,
@@ -314,6 +313,9 @@ def _engine() -> Neighbours:
 
 def _patrol(home: Home, keyring: Keyring, archive: VaultArchive, tracer: Tracer) -> Patrol:
     """Whoever looks at the sources of the watch list, over the rooms that the tracer has."""
+    # The way out is loaded with it, which most commands never take.
+    from pleura.adapters.watching.gatherer import ProcessGatherer  # noqa: PLC0415
+
     records, ledger, clock = tracer.records, tracer.ledger, tracer.clock
     sightings = Sightings(records=records, ledger=ledger, keys=keyring, clock=clock)
     watchlist = WatchList(records=records, ledger=ledger, keys=keyring, clock=clock)

@@ -11,8 +11,10 @@ from tests.fakes.person import Person
 from tests.fakes.vault_life import CUT, FULL, answer, images, sound, types_at_a_fault, write
 
 
-@pytest.mark.parametrize("where", ["Keys.retire", "Depots.erase"])
-@pytest.mark.parametrize("again", ["erase", "doctor", "rotate"])
+@pytest.mark.parametrize(
+    ("where", "again"),
+    [("Keys.retire", "erase"), ("Depots.erase", "doctor"), ("Keys.retire", "rotate")],
+)
 def test_an_erasure_that_was_cut_is_completed_at_the_terminal(person: Person, where: str, again: str) -> None:
     gone = images(person)[0]
     answer(person, "backup", "create", "nas")
