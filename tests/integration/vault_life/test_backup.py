@@ -168,6 +168,7 @@ def test_objects_that_were_lost_here_come_back(person: Person) -> None:
     assert sound(person)
 
 
+@pytest.mark.slow
 def test_a_restored_drill_leaves_the_backup_of_the_living_home_alone(person: Person) -> None:
     code = str(answer(person, "key", "sheet", "-o", "sheet.pdf")["recovery_code"])
     answer(person, "backup", "create", "nas")

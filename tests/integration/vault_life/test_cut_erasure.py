@@ -13,7 +13,14 @@ from tests.fakes.vault_life import CUT, FULL, answer, images, sound, types_at_a_
 
 @pytest.mark.parametrize(
     ("where", "again"),
-    [("Keys.retire", "erase"), ("Depots.erase", "doctor"), ("Keys.retire", "rotate")],
+    [
+        ("Keys.retire", "erase"),
+        ("Depots.erase", "doctor"),
+        pytest.param("Keys.retire", "rotate", marks=pytest.mark.slow),
+        pytest.param("Depots.erase", "erase", marks=pytest.mark.slow),
+        pytest.param("Keys.retire", "doctor", marks=pytest.mark.slow),
+        pytest.param("Depots.erase", "rotate", marks=pytest.mark.slow),
+    ],
 )
 def test_an_erasure_that_was_cut_is_completed_at_the_terminal(person: Person, where: str, again: str) -> None:
     gone = images(person)[0]

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 
+import pytest
 from tests.fakes.person import Person
 from tests.fakes.vault_life import (
     ACCESSION,
@@ -129,6 +130,7 @@ def test_a_changed_receipt_is_refused_at_the_terminal(person: Person) -> None:
     assert (done.returncode, json.loads(done.stdout)["valid"]) == (1, False)
 
 
+@pytest.mark.slow
 def test_two_people_erase_and_one_alone_cannot(person: Person) -> None:
     gone = images(person)[0]
     assert person.types("rule", "set", "erasure-approvals", "2").returncode == 0
@@ -164,6 +166,7 @@ def test_two_people_erase_and_one_alone_cannot(person: Person) -> None:
     assert gone not in images(person)
 
 
+@pytest.mark.slow
 def test_one_person_alone_cannot_end_the_rule_of_two(person: Person) -> None:
     for name in ("ann", "bob"):
         write(person, name, f"{name} has a long password")

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 
+import pytest
 from PIL import Image as Picture
 from tests.fakes.films import film
 from tests.fakes.person import Person
@@ -44,6 +45,7 @@ SystemClock.now = lambda self: right(self) - timedelta(days=365)
 """
 
 
+@pytest.mark.slow
 def test_a_clock_set_back_a_year_loses_nothing_and_is_shown(person: Person) -> None:
     late = str(write_films(person.folder / "late", 1) / "late.png")
     Picture.fromarray(film(77, 200, 160)).save(late)
