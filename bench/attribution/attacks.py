@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from bench.attribution.rates.cases import VERDICTS, Case, Sight
 from bench.attribution.stage import Look, Picture, Shelf, marks, reading, spread, tried
@@ -28,26 +27,16 @@ class _Task:
     seed: int
 
 
-_task: _Task | None = None
-
-
-def _begin(task: _Task) -> None:
-    global _task  # noqa: PLW0603  a process of the pool is told its task once
-    cv2.setNumThreads(1)
-    _task = task
-
-
-def _cases(film: int) -> list[Case]:
-    assert _task is not None
-    made = {number: marks(number, COPIES, _task.seed) for number in range(len(_task.pictures))}
-    original = _task.pictures[film]
+def _cases(task: _Task, film: int) -> list[Case]:
+    made = {number: marks(number, COPIES, task.seed) for number in range(len(task.pictures))}
+    original = task.pictures[film]
     copy = embed(original, made[film][TRUE])
     cases = []
-    for attack in _task.attacks:
-        dice = np.random.default_rng((_task.seed, film))
+    for attack in task.attacks:
+        dice = np.random.default_rng((task.seed, film))
         suspect = original if attack == UNMARKED else ATTACKS[attack](copy, dice)
         truth = Truth(film=film, copy=None if attack == UNMARKED else TRUE)
-        cases.append(traced(attack, suspect, truth, _task.shelf, made))
+        cases.append(traced(attack, suspect, truth, task.shelf, made))
     return cases
 
 
@@ -96,7 +85,7 @@ def run(
     """Print the table; the cases it is made of."""
     attacks = [*(names or ATTACKS), UNMARKED]
     task = _Task(pictures, shelf, attacks, seed)
-    cases = [case for each in spread(_begin, task, _cases, len(pictures), jobs) for case in each]
+    cases = [case for each in spread(_cases, task, len(pictures), jobs) for case in each]
     levels = [
         psnr(picture, embed(picture, marks(film, COPIES, seed)[TRUE]))
         for film, picture in enumerate(pictures)

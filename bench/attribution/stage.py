@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,10 +27,11 @@ from pleura.imaging.match.sketch import Sketch
 from pleura.imaging.rasters import to_array, to_raster
 from pleura.imaging.simulate.phantom import phantom
 from pleura.imaging.work import luma
-from pleura.monitor.overlay import Match, overlays
+from pleura.monitor.overlay import Match, overlays_by_view
 
 Picture = NDArray[np.uint8]
 Result = TypeVar("Result")
+Task = TypeVar("Task")
 
 PICTURES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"}
 DICOM = {".dcm", ".dicom"}
@@ -101,6 +103,12 @@ class Shelf:
         return self.sketches[int(image)].work.to_bytes()
 
 
+def overlays(suspect: Picture, shelf: Shelf) -> Iterator[Match]:
+    """The suspect laid over the likeliest originals, one after the other."""
+    by_view = overlays_by_view(to_raster(suspect), shelf, shelf)  # type: ignore[arg-type]
+    return itertools.chain.from_iterable(matches for _, matches in by_view)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Look:
     """A suspect laid over one original, and how every copy of that film scores there."""
@@ -142,10 +150,13 @@ class Reading:
 
 
 def tried(suspect: Picture, shelf: Shelf, made: Mapping[int, Sequence[Mark]]) -> list[Look]:
-    """The looks of a trace, up to the first that names a copy or holds."""
+    """The looks of a trace, up to the first that names a copy or holds.
+
+    A trace goes on to others that the suspect lies over as well; a film is on the shelf once, so none does.
+    """
     found: list[Look] = []
     comparisons = 0
-    for match in overlays(to_raster(suspect), shelf, shelf):  # type: ignore[arg-type]
+    for match in overlays(suspect, shelf):
         film = int(match.image)
         copies = made.get(film) or marks(film, 3, seed=-1)
         comparisons += len(copies)
@@ -174,16 +185,29 @@ def _look(match: Match, film: int, copies: Sequence[Mark], comparisons: int) -> 
     )
 
 
-def spread(
-    begin: Callable[[Any], None], task: object, work: Callable[[int], Result], count: int, jobs: int
-) -> list[Result]:
-    """What *work* gives for 0 to count - 1, made by so many processes, each told the *task* once."""
+def spread(work: Callable[[Task, int], Result], task: Task, count: int, jobs: int) -> list[Result]:
+    """What *work* gives for *task* and 0 to count - 1, made by so many processes, each told the task once."""
     if jobs == 1:
-        begin(task)
-        return [work(number) for number in range(count)]
+        cv2.setNumThreads(1)
+        return [work(task, number) for number in range(count)]
     context: Any = multiprocessing.get_context("fork")
-    with context.Pool(jobs, begin, (task,)) as pool:
-        return list(pool.imap(work, range(count)))
+    with context.Pool(jobs, _begin, (work, task)) as pool:
+        return list(pool.imap(_one, range(count)))
+
+
+_told: tuple[Callable[[Any, int], Any], Any] | None = None
+
+
+def _begin(work: Callable[[Any, int], Any], task: object) -> None:
+    global _told  # noqa: PLW0603  a process of the pool is told its task once
+    cv2.setNumThreads(1)
+    _told = work, task
+
+
+def _one(number: int) -> Any:
+    assert _told is not None
+    work, task = _told
+    return work(task, number)
 
 
 def read(suspect: Picture, shelf: Shelf, made: Mapping[int, Sequence[Mark]]) -> Reading | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from bench.attribution.innocents import scores
 from bench.attribution.rates.calibration import print_moments, print_tails, print_traces
@@ -59,29 +58,19 @@ class _Task:
     seed: int
 
 
-_task: _Task | None = None
-
-
-def _begin(task: _Task) -> None:
-    global _task  # noqa: PLW0603  a process of the pool is told its task once
-    cv2.setNumThreads(1)
-    _task = task
-
-
-def _stranger(number: int) -> Stranger:
-    assert _task is not None
-    dice = np.random.default_rng((_task.seed, number))
+def _stranger(task: _Task, number: int) -> Stranger:
+    dice = np.random.default_rng((task.seed, number))
     kind = KINDS[number % len(KINDS)]
-    film = int(dice.integers(len(_task.pictures)))
-    picture = _task.pictures[film]
+    film = int(dice.integers(len(task.pictures)))
+    picture = task.pictures[film]
     if kind == "another key":
-        picture = embed(picture, marks(number, 1, _task.seed + _FOREIGN_SEED)[0])
+        picture = embed(picture, marks(number, 1, task.seed + _FOREIGN_SEED)[0])
     attack = str(dice.choice([*ATTACKS]))
     view = next(views(ATTACKS[attack](picture, dice)))
-    original, geometry = _laid_over(view, _originals(kind, film, view))
+    original, geometry = _laid_over(view, _originals(task, kind, film, view))
     alignment = align(view.grey, geometry, original.work.grey)
     rest = residual(alignment, original.work.grey, (original.work.rows, original.work.columns))
-    own = own_part(rest, plan(marks(number, 1, _task.seed)[0].plan, rest.shape))
+    own = own_part(rest, plan(marks(number, 1, task.seed)[0].plan, rest.shape))
     return Stranger(
         kind=kind,
         tried=geometry.inliers >= TRIED_INLIERS,
@@ -90,13 +79,12 @@ def _stranger(number: int) -> Stranger:
     )
 
 
-def _originals(kind: str, film: int, view: View) -> Sequence[Sketch]:
+def _originals(task: _Task, kind: str, film: int, view: View) -> Sequence[Sketch]:
     """The picture's own original, or the likeliest of those that it was not made from."""
-    assert _task is not None
-    sketches = _task.shelf.sketches
+    sketches = task.shelf.sketches
     if kind != "another film":
         return [sketches[film]]
-    likeliest = [int(name) for name, _ in _task.shelf.candidates(view.features, _LIKELIEST + 1)]
+    likeliest = [int(name) for name, _ in task.shelf.candidates(view.features, _LIKELIEST + 1)]
     wrong = [number for number in likeliest if number != film]
     return [sketches[number] for number in wrong or [(film + 1) % len(sketches)]]
 
@@ -116,7 +104,7 @@ def run(pictures: Sequence[Picture], shelf: Shelf, count: int, seed: int, jobs: 
     """Print what *count* strangers score by kind; all scores."""
     if len(pictures) < 2:
         raise SystemExit("strangers take at least two films: one is laid over the original of another")
-    found = spread(_begin, _Task(pictures, shelf, seed), _stranger, count, jobs)
+    found = spread(_stranger, _Task(pictures, shelf, seed), count, jobs)
     everyone = np.concatenate([each.scores for each in found])
     print(f"{count:,} pictures made of {len(pictures)} films, each after one of {len(ATTACKS)} attacks, each")
     print(f"over one of {len(shelf.sketches)} originals, against {RECORDS} copy records; seed {seed}\n")

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from bench.attribution.stage import spread
 from bench.search.stage import Archive, is_tuned_on
 
-from pleura.imaging.match.features import features
 from pleura.imaging.match.register import align, find_geometry
 from pleura.imaging.match.suspect import View, views
-from pleura.monitor.overlay import ALL_FEATURES, SURE_INLIERS, TRIED_INLIERS
+from pleura.monitor.overlay import TRIED_INLIERS, Close
 
 
 @dataclass(frozen=True)
@@ -27,27 +25,11 @@ class _Pair:
     """``same``, ``other`` exposure or ``none``."""
 
 
-@dataclass(frozen=True)
-class _Task:
-    archive: Archive
-    rivals: int
-
-
-_task: _Task | None = None
-
-
-def _begin(task: _Task) -> None:
-    global _task  # noqa: PLW0603  a process of the pool is told its task once
-    cv2.setNumThreads(1)
-    _task = task
-
-
 def _verdict(archive: Archive, view: View, first: int, second: int, *, closely: bool) -> _Pair:
     sketch = archive.shelf.sketches[second]
     geometry = find_geometry(view.features, sketch.features)
-    if closely and (geometry is None or geometry.inliers < SURE_INLIERS):
-        again = find_geometry(view.features, features(sketch.work.grey, ALL_FEATURES))
-        geometry = max(geometry, again, key=lambda each: each.inliers if each else 0)
+    if closely:
+        geometry = Close(sketch.work).geometry(view, geometry)
     if geometry is None or geometry.inliers < TRIED_INLIERS:
         return _Pair(first, second, geometry.inliers if geometry else 0, 0.0, 0.0, "none")
     overlay = align(view.grey, geometry, sketch.work.grey)
@@ -55,27 +37,38 @@ def _verdict(archive: Archive, view: View, first: int, second: int, *, closely: 
     return _Pair(first, second, geometry.inliers, overlay.support, overlay.evenness, verdict)
 
 
-def _same_patient(number: int) -> _Pair:
-    assert _task is not None
-    first, second = _task.archive.same_patient()[number]
-    view = next(views(_task.archive.picture(first)))
-    return _verdict(_task.archive, view, first, second, closely=True)
+@dataclass(frozen=True)
+class _OfOne:
+    archive: Archive
+    pairs: Sequence[tuple[int, int]]
+    """Two films of one patient each."""
 
 
-def _rivals(film: int) -> list[_Pair]:
+def _same_patient(task: _OfOne, number: int) -> _Pair:
+    first, second = task.pairs[number]
+    view = next(views(task.archive.picture(first)))
+    return _verdict(task.archive, view, first, second, closely=True)
+
+
+@dataclass(frozen=True)
+class _OfOthers:
+    archive: Archive
+    rivals: int
+
+
+def _rivals(task: _OfOthers, film: int) -> list[_Pair]:
     """A film over those of other patients that it resembles most."""
-    assert _task is not None
-    archive = _task.archive
+    archive = task.archive
     view = next(views(archive.picture(film)))
-    names = archive.shelf.candidates(view.features, 2 * _task.rivals)
+    names = archive.shelf.candidates(view.features, 2 * task.rivals)
     others = [int(name) for name, _ in names if archive.patient(int(name)) != archive.patient(film)]
-    return [_verdict(archive, view, film, other, closely=False) for other in others[: _task.rivals]]
+    return [_verdict(archive, view, film, other, closely=False) for other in others[: task.rivals]]
 
 
 def run(archive: Archive, rivals: int, jobs: int) -> None:
     """Print both tables."""
-    task = _Task(archive, rivals)
-    pairs = spread(_begin, task, _same_patient, len(archive.same_patient()), jobs)
+    of_one = _OfOne(archive, archive.same_patient())
+    pairs = spread(_same_patient, of_one, len(of_one.pairs), jobs)
     print("Two films of one patient, one as the suspect and one as the original:\n")
     print("| pairs | count | said to be the same exposure | another exposure | unknown | greatest support |")
     print("|---|---|---|---|---|---|")
@@ -87,7 +80,8 @@ def run(archive: Archive, rivals: int, jobs: int) -> None:
         if pair.verdict == "same":
             print(f"\nsame: {archive.paths[pair.first].name} and {archive.paths[pair.second].name}, ", end="")
             print(f"support {pair.support:.0f}, evenness {pair.evenness:.2f}", end="")
-    found = [pair for each in spread(_begin, task, _rivals, len(archive.paths), jobs) for pair in each]
+    by_film = spread(_rivals, _OfOthers(archive, rivals), len(archive.paths), jobs)
+    found = [pair for each in by_film for pair in each]
     inliers = np.array([pair.inliers for pair in found])
     print(f"\n\nFilms of different patients, each over the {rivals} that it resembles most by votes:\n")
     print("| pairs | count | said to be the same exposure | another exposure | unknown | greatest support |")

@@ -6,15 +6,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-from bench.attribution.stage import spread
+from bench.attribution.stage import overlays, spread
 from bench.search.stage import Archive
 
 from pleura.imaging.match.suspect import views
-from pleura.imaging.rasters import to_raster
 from pleura.imaging.simulate.leaks import ATTACKS
-from pleura.monitor.overlay import overlays
 
 
 @dataclass(frozen=True)
@@ -35,19 +32,9 @@ class _Case:
     seconds: float
 
 
-_task: _Task | None = None
-
-
-def _begin(task: _Task) -> None:
-    global _task  # noqa: PLW0603  a process of the pool is told its task once
-    cv2.setNumThreads(1)
-    _task = task
-
-
-def _cases(number: int) -> list[_Case]:
-    assert _task is not None
-    film = _task.films[number]
-    return [_case(_task, film, attack) for attack in _task.attacks]
+def _cases(task: _Task, number: int) -> list[_Case]:
+    film = task.films[number]
+    return [_case(task, film, attack) for attack in task.attacks]
 
 
 def _case(task: _Task, film: int, attack: str) -> _Case:
@@ -58,7 +45,7 @@ def _case(task: _Task, film: int, attack: str) -> _Case:
     found = next(
         (
             int(match.image)
-            for match in overlays(to_raster(suspect), shelf, shelf)  # type: ignore[arg-type]
+            for match in overlays(suspect, shelf)
             if match.alignment.holds and match.alignment.same_exposure
         ),
         None,
@@ -70,7 +57,7 @@ def _case(task: _Task, film: int, attack: str) -> _Case:
 
 def run(archive: Archive, films: Sequence[int], attacks: Sequence[str], seed: int, jobs: int) -> None:
     """Print the table."""
-    made = spread(_begin, _Task(archive, films, attacks, seed), _cases, len(films), jobs)
+    made = spread(_cases, _Task(archive, films, attacks, seed), len(films), jobs)
     cases = [case for of_film in made for case in of_film]
     print(f"{len(films)} films that nothing was tuned on, among {len(archive.paths)}; seed {seed}. By votes:")
     print("the first view alone, before anything is verified.\n")

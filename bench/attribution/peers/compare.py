@@ -92,37 +92,26 @@ class _Task:
     """Of every original, by matcher."""
 
 
-_task: _Task | None = None
-
-
-def _begin(task: _Task) -> None:
-    global _task  # noqa: PLW0603  a process of the pool is told its task once
-    cv2.setNumThreads(1)
-    _task = task
-
-
-def _attacked(copy: Picture, attack: str, film: int) -> Picture:
+def _attacked(task: _Task, copy: Picture, attack: str, film: int) -> Picture:
     """The same attack with the same chance for every peer."""
-    assert _task is not None
-    return ATTACKS[attack](copy, np.random.default_rng((_task.options.seed, film)))
+    return ATTACKS[attack](copy, np.random.default_rng((task.options.seed, film)))
 
 
-def _film(film: int) -> Found:
-    assert _task is not None
-    seed = _task.options.seed
-    made = {number: marks(number, ours.COPIES, seed) for number in range(len(_task.pictures))}
+def _film(task: _Task, film: int) -> Found:
+    seed = task.options.seed
+    made = {number: marks(number, ours.COPIES, seed) for number in range(len(task.pictures))}
     started = time.process_time()
-    copy = embed(_task.pictures[film], made[film][ours.TRUE])
-    level = psnr(_task.pictures[film], copy)
+    copy = embed(task.pictures[film], made[film][ours.TRUE])
+    level = psnr(task.pictures[film], copy)
     own = Made(PLEURA, level, time.process_time() - started)
     matching, _ = matchers()
     cases, seen = [], []
-    for attack in _task.attacks:
-        suspect = _attacked(copy, attack, film)
+    for attack in task.attacks:
+        suspect = _attacked(task, copy, attack, film)
         truth = ours.Truth(film=film, copy=ours.TRUE)
-        cases.append(ours.traced(attack, suspect, truth, _task.shelf, made))
-        seen += [_seen(matcher, attack, suspect, film) for matcher in matching]
-    theirs = [_marked(marker, film) for marker in markers(slow=_task.options.slow)[0]]
+        cases.append(ours.traced(attack, suspect, truth, task.shelf, made))
+        seen += [_seen(task, matcher, attack, suspect, film) for matcher in matching]
+    theirs = [_marked(task, marker, film) for marker in markers(slow=task.options.slow)[0]]
     return Found(
         cases=cases,
         made=[own, *(each for each, _ in theirs)],
@@ -131,33 +120,30 @@ def _film(film: int) -> Found:
     )
 
 
-def _seen(matcher: Matcher, attack: str, suspect: Picture, film: int) -> Seen:
-    assert _task is not None
+def _seen(task: _Task, matcher: Matcher, attack: str, suspect: Picture, film: int) -> Seen:
     description = matcher.describe(np.ascontiguousarray(luma(suspect)))
-    alike = [matcher.likeness(description, each) for each in _task.described[matcher.name]]
+    alike = [matcher.likeness(description, each) for each in task.described[matcher.name]]
     others = [value for number, value in enumerate(alike) if number != film]
     return Seen(matcher.name, attack, alike[film], max(others, default=0.0))
 
 
-def _marked(marker: Marker, film: int) -> tuple[Made, list[Heard]]:
-    assert _task is not None
-    bits = np.random.default_rng((_task.options.seed, film)).integers(0, 2, BITS).astype(np.uint8)
-    original = as_rgb(_task.pictures[film])
+def _marked(task: _Task, marker: Marker, film: int) -> tuple[Made, list[Heard]]:
+    bits = np.random.default_rng((task.options.seed, film)).integers(0, 2, BITS).astype(np.uint8)
+    original = as_rgb(task.pictures[film])
     started = time.process_time()
     copy = marker.embed(original, bits)
     made = Made(marker.name, psnr(original, copy), time.process_time() - started)
-    return made, [_heard(marker, attack, copy, bits, film) for attack in _task.attacks]
+    return made, [_heard(task, marker, attack, copy, bits, film) for attack in task.attacks]
 
 
-def _heard(marker: Marker, attack: str, copy: Picture, bits: Bits, film: int) -> Heard:
-    assert _task is not None
-    suspect = as_rgb(_attacked(copy, attack, film))
+def _heard(task: _Task, marker: Marker, attack: str, copy: Picture, bits: Bits, film: int) -> Heard:
+    suspect = as_rgb(_attacked(task, copy, attack, film))
     started = time.process_time()
     blind = _right(marker, suspect, bits)
     seconds = time.process_time() - started
     registered = blind
     if blind < 1:
-        straight = laid_back(suspect, _task.shelf.sketches[film])
+        straight = laid_back(suspect, task.shelf.sketches[film])
         registered = max(blind, _right(marker, straight, bits)) if straight is not None else blind
     return Heard(marker.name, attack, blind, registered, seconds)
 
@@ -191,7 +177,7 @@ def run(pictures: Sequence[Picture], shelf: Shelf, names: Sequence[str], options
     originals = [sketch.work.grey for sketch in shelf.sketches]
     described = {matcher.name: [matcher.describe(each) for each in originals] for matcher in matching}
     task = _Task(pictures, shelf, chosen, options, described)
-    found = spread(_begin, task, _film, len(pictures), options.jobs)
+    found = spread(_film, task, len(pictures), options.jobs)
     print(f"{len(pictures)} films among {len(originals)} originals, seed {options.seed}\n")
     _print_made(found, there, gone)
     _print_heard(found, chosen, there)
