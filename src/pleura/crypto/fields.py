@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import struct
 import unicodedata
+from collections.abc import Iterable
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -37,12 +38,18 @@ def open_field(key: bytes, sealed: bytes, context: bytes) -> bytes:
 def blind_index(key: bytes | bytearray, *parts: str) -> bytes:
     """32 bytes that find *parts* again and show nothing of them (HMAC-SHA-256).
 
-    Each part is normalised (NFKC, surrounding space removed, case folded) and preceded by its length,
-    so that ("ab", "c") and ("a", "bc") differ.
+    Each part is normalised: NFKC, surrounding space removed, case folded.
     """
-    message = b"".join(
-        struct.pack(">I", len(encoded)) + encoded
-        for part in parts
-        for encoded in [unicodedata.normalize("NFKC", part).strip().casefold().encode()]
-    )
-    return keyed_digest(derive(key, "blind-index"), message)
+    folded = [unicodedata.normalize("NFKC", part).strip().casefold().encode() for part in parts]
+    return keyed_digest(derive(key, "blind-index"), _framed(folded))
+
+
+def exact_index(key: bytes | bytearray, *parts: str) -> bytes:
+    """The same of *parts* as they are, letter by letter; bytes that are no text are escaped (PEP 383)."""
+    exact = [part.encode("utf-8", "surrogateescape") for part in parts]
+    return keyed_digest(derive(key, "index"), _framed(exact))
+
+
+def _framed(parts: Iterable[bytes]) -> bytes:
+    """Each part preceded by its length, so that ("ab", "c") and ("a", "bc") differ."""
+    return b"".join(struct.pack(">I", len(part)) + part for part in parts)

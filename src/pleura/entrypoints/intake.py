@@ -35,6 +35,19 @@ def files_below(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
+def words_in(file: Path) -> str:
+    """The text of a small file that a person names; raises BadInput."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(
+            "no-such-file",
+            "there is no readable file {path}",
+            "check the path and its permissions",
+            path=str(file),
+        ) from error
+
+
 def _files_below(folder: Path) -> list[Path]:
     """Every regular file in *folder* and below, and whatever cannot be looked into."""
     found: list[Path] = []

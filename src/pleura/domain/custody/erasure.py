@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+from pleura.domain.errors import Refused
+
 Custody = Literal["personal", "outpatient", "inpatient"]
 
 RETENTION_YEARS: Final[dict[str, int]] = {"personal": 0, "outpatient": 15, "inpatient": 30}
@@ -46,6 +48,17 @@ class Restriction:
 
     subject: str
     since: datetime
+
+
+def refuse_restriction(restriction: Restriction | None) -> None:
+    """Return where there is none; raises Refused."""
+    if restriction is not None:
+        raise Refused(
+            "processing-restricted",
+            "the processing of {subject} is restricted: it is kept and protected, and nothing else",
+            "lift the restriction first, if whoever asked for it agrees: pleura restrict --lift {subject}",
+            subject=restriction.subject,
+        )
 
 
 def kept_until(custody: str, last_visit: datetime) -> datetime:

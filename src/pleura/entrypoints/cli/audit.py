@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from pleura.domain.errors import BadInput
 from pleura.entrypoints.doorway import opened
+from pleura.entrypoints.intake import words_in
 from pleura.entrypoints.output import new_file, print_json, write_durably
 from pleura.ledger.entries import decode
 from pleura.ledger.receipt import write_receipt
@@ -43,7 +43,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Verify the whole ledger; exit code 1 when it is not what was signed."""
-    witnessed = _read(witness) if witness else None
+    witnessed = words_in(witness) if witness else None
     with opened() as (house, say), house.records.read() as unit:
         report = house.ledger.verify(unit.ledger, house.ledger_key, witnessed=witnessed)
     if as_json:
@@ -81,15 +81,3 @@ def receipt(
         with new_file(file) as stream:
             write_durably(stream, write_receipt(proof, house.ledger_key))
     print(say("the receipt of entry {index} is in {file}", index=index, file=str(file)))
-
-
-def _read(witness: Path) -> str:
-    try:
-        return witness.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(
-            "no-such-file",
-            "there is no readable file {path}",
-            "check the path and its permissions",
-            path=str(witness),
-        ) from error

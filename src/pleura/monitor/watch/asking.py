@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Final
 
 from pleura.crypto.keys import keyed_digest
+from pleura.domain.custody.erasure import refuse_restriction
 from pleura.domain.errors import BadInput, NotFound, Refused
 from pleura.domain.ids import new_id
 from pleura.domain.ports import Archive, Clock, Records, Unit
@@ -110,11 +111,4 @@ def _refuse_closed(image: str, unit: Unit) -> None:
             "have the law looked at, then: pleura rule set image-search on",
         )
     found = unit.catalogue.image(image).image
-    restriction = unit.catalogue.restricted([found.id, found.study, found.patient])
-    if restriction is not None:
-        raise Refused(
-            "processing-restricted",
-            "the processing of {subject} is restricted: it is kept and protected, and nothing else",
-            "lift the restriction first, if whoever asked for it agrees: pleura restrict --lift {subject}",
-            subject=restriction.subject,
-        )
+    refuse_restriction(unit.catalogue.restricted([found.id, found.study, found.patient]))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import struct
 from typing import Protocol, TypeVar
 
 import msgspec
 
-from pleura.crypto.fields import open_field, seal_field
-from pleura.crypto.keys import derive, keyed_digest
+from pleura.crypto.fields import exact_index, open_field, seal_field
 
 _T = TypeVar("_T")
 
@@ -33,13 +31,5 @@ def opened(keys: WatchKey, context: str, stored: bytes, of: type[_T]) -> _T:
 
 
 def index_of(keys: WatchKey, *parts: str) -> bytes:
-    """32 bytes that find *parts* again and show nothing of them; letters count as they are, unlike in names.
-
-    Each part is preceded by its length, so that ("ab", "c") and ("a", "bc") differ.
-    """
-    message = b"".join(
-        struct.pack(">I", len(encoded)) + encoded
-        for part in parts
-        for encoded in [part.encode("utf-8", "surrogateescape")]
-    )
-    return keyed_digest(derive(keys.watch_key, "index"), message)
+    """32 bytes that find *parts* again, letter by letter, and show nothing of them."""
+    return exact_index(keys.watch_key, *parts)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pleura.domain.custody.erasure import RETENTION_YEARS, Restriction
+from pleura.domain.custody.erasure import RETENTION_YEARS, Restriction, refuse_restriction
 from pleura.domain.errors import BadInput, NotFound, Refused
 from pleura.domain.images import Image
 from pleura.domain.installation import Account
@@ -86,14 +86,7 @@ def rule(catalogue: Catalogue, name: str) -> str:
 
 def refuse_restricted(image: Image, catalogue: Catalogue) -> None:
     """Return when *image* may be worked with; raises Refused."""
-    found = catalogue.restricted([image.id, image.study, image.patient])
-    if found is not None:
-        raise Refused(
-            "processing-restricted",
-            "the processing of {subject} is restricted: it is kept and protected, and nothing else",
-            "lift the restriction first, if whoever asked for it agrees: pleura restrict --lift {subject}",
-            subject=found.subject,
-        )
+    refuse_restriction(catalogue.restricted([image.id, image.study, image.patient]))
 
 
 def refuse_unmarked(image: str, catalogue: Catalogue) -> str:

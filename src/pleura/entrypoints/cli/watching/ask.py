@@ -10,6 +10,7 @@ import typer
 from pleura.bootstrap import search_engine
 from pleura.domain.errors import BadInput
 from pleura.entrypoints.doorway import opened
+from pleura.entrypoints.intake import words_in
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.output import actor, new_file, print_json, write_durably
 
@@ -74,12 +75,4 @@ def _consent(file: Path | None, say: Texts) -> str:
     """Who agrees and on what ground: it names people, and a command line is seen by everybody."""
     if file is None:
         return str(typer.prompt(say("who agrees that a part of this film leaves, and on what ground")))
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(
-            "no-such-file",
-            "there is no readable file {path}",
-            "check the path and its permissions",
-            path=str(file),
-        ) from error
+    return words_in(file)

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from pleura.domain.errors import BadInput, PleuraError
+from pleura.domain.errors import PleuraError
 from pleura.domain.watching.sources import QUERY, Source, WatchPlace, interval
 from pleura.domain.watching.words import in_words
 from pleura.entrypoints.cli.watching import ask
 from pleura.entrypoints.doorway import opened
+from pleura.entrypoints.intake import words_in
 from pleura.entrypoints.language import Texts
 from pleura.entrypoints.output import actor, new_file, print_error, print_json, write_durably
 from pleura.monitor.watch.patrol import CLOSED, Looked
@@ -231,12 +232,4 @@ def _words(file: Path | None, say: Texts) -> str:
     """The words of a saved search: they may be a name, and a command line is seen by everybody."""
     if file is None:
         return str(typer.prompt(say("words of the search"))).strip()
-    try:
-        return file.read_text(encoding="utf-8").split("\n")[0].strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(
-            "no-such-file",
-            "there is no readable file {path}",
-            "check the path and its permissions",
-            path=str(file),
-        ) from error
+    return words_in(file).split("\n")[0].strip()
