@@ -22,6 +22,7 @@ from pleura.domain.custody.places import BucketFacts, FolderPlace, Place
 from pleura.domain.errors import EnvironmentFault, Refused
 from pleura.ledger.ledger import Ledger
 from pleura.monitor.find import Finder
+from pleura.monitor.suspects import Suspects
 from pleura.monitor.trace import Tracer
 from pleura.monitor.watch.asking import Asking
 from pleura.monitor.watch.exchange import Exchange
@@ -124,11 +125,11 @@ class FakeHouse:
             ledger=self.ledger,
         )
         self.sketcher = Sketcher(records=self.records, vault=self.vault, worker=self.worker)
-        archive = VaultArchive(self.vault, self.sketcher, self.copies, self.keyring)
+        self.archive = VaultArchive(self.vault, self.sketcher, self.copies, self.keyring)
         self.packs = Packs(self.pack_files)
-        self.originals = Originals(self.vault, self.sketcher, archive, self.packs, EveryDescriptor)
-        self._look(archive)
-        self._watch(archive)
+        self.originals = Originals(self.vault, self.sketcher, self.archive, self.packs, EveryDescriptor)
+        self._seek()
+        self._watch(self.archive)
         self.accounts = Accounts(self.records, self.ledger, self.clock)
         self.places: dict[Place, FakeObjects] = {}
         """Every place that was connected to; take one away and it cannot be reached."""
@@ -184,24 +185,17 @@ class FakeHouse:
             depot_view=self.depots.view,
         )
 
-    def _look(self, archive: VaultArchive) -> None:
-        """Whoever looks for a picture."""
-        self.tracer = Tracer(
-            archive=archive,
+    def _seek(self) -> None:
+        suspects = Suspects(
+            archive=self.archive,
             search=self.originals,
             worker=self.worker,
             records=self.records,
             ledger=self.ledger,
             clock=self.clock,
         )
-        self.finder = Finder(
-            archive=archive,
-            search=self.originals,
-            worker=self.worker,
-            records=self.records,
-            ledger=self.ledger,
-            clock=self.clock,
-        )
+        self.tracer = Tracer(suspects=suspects)
+        self.finder = Finder(suspects=suspects)
 
     def _watch(self, archive: VaultArchive) -> None:
         self.gatherer = FakeGatherer()
@@ -221,7 +215,7 @@ class FakeHouse:
             worker=self.worker,
             archive=archive,
             tracer=self.tracer,
-            gatherer=self.gatherer,
+            gatherer=lambda: self.gatherer,
             watchlist=self.watchlist,
             memory=Memory(
                 records=self.records, keys=self.keyring, watchlist=self.watchlist, clock=self.clock

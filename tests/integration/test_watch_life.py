@@ -45,7 +45,7 @@ class Home:
         """The house whose crawler may reach what a test serves."""
         allowed = {host: address for each in endpoints for host, address in each.items()}
         gatherer = ProcessGatherer(None, reach=Reach(endpoints=allowed), politeness=QUICK)
-        return replace(self.house, patrol=replace(self.house.patrol, gatherer=gatherer))
+        return replace(self.house, patrol=replace(self.house.patrol, gatherer=lambda: gatherer))
 
 
 @pytest.fixture(scope="module")
@@ -219,7 +219,7 @@ WORKER = """
     politeness = Politeness(delay_seconds=0.05, answer_seconds=10, look_seconds=120)
     with open_house(Settings(home=Path(home)), lambda: "a long walk by the river") as house:
         gatherer = ProcessGatherer(None, reach=reach, politeness=politeness)
-        patrol = replace(house.patrol, gatherer=gatherer)
+        patrol = replace(house.patrol, gatherer=lambda: gatherer)
         print("ready", flush=True)
         sys.stdin.readline()
         for looked in patrol.run_due(actor="worker"):

@@ -31,9 +31,11 @@ from pleura.domain.custody.places import BucketPlace, FolderPlace, Place
 from pleura.domain.ids import new_id
 from pleura.domain.installation import TokenKey
 from pleura.domain.ports import Clock, ObjectStore, PictureWorker, Records, RootHolder
+from pleura.domain.watching.gathering import Gatherer
 from pleura.imaging.match.index import Neighbours
 from pleura.ledger.ledger import Ledger
 from pleura.monitor.find import Finder
+from pleura.monitor.suspects import Suspects
 from pleura.monitor.trace import Tracer
 from pleura.monitor.watch.asking import Asking
 from pleura.monitor.watch.exchange import Exchange
@@ -230,15 +232,11 @@ def _wire(
         inspect=lambda place: _bucket(place).bucket_facts(),
         rehearse=lambda pieces: _rehearsal(home, pieces),
     )
-    tracer = Tracer(
-        archive=archive,
-        search=originals,
-        worker=worker,
-        records=records,
-        ledger=ledger,
-        clock=clock,
+    suspects = Suspects(
+        archive=archive, search=originals, worker=worker, records=records, ledger=ledger, clock=clock
     )
-    patrol = _patrol(home, keyring, archive, tracer)
+    tracer = Tracer(suspects=suspects)
+    patrol = _patrol(home, keyring, suspects, tracer)
     return House(
         clock=clock,
         records=records,
@@ -252,14 +250,7 @@ def _wire(
         copies=copies,
         comparisons=Comparisons(records=records, vault=vault, worker=worker, copies=copies, ledger=ledger),
         tracer=tracer,
-        finder=Finder(
-            archive=archive,
-            search=originals,
-            worker=worker,
-            records=records,
-            ledger=ledger,
-            clock=clock,
-        ),
+        finder=Finder(suspects=suspects),
         watchlist=patrol.watchlist,
         patrol=patrol,
         sightings=patrol.sightings,
@@ -311,22 +302,26 @@ def _engine() -> Neighbours:
     return InvertedLists()
 
 
-def _patrol(home: Home, keyring: Keyring, archive: VaultArchive, tracer: Tracer) -> Patrol:
-    """Whoever looks at the sources of the watch list, over the rooms that the tracer has."""
+def _gatherer(home: Home) -> Gatherer:
     # The way out is loaded with it, which most commands never take.
     from pleura.adapters.watching.gatherer import ProcessGatherer  # noqa: PLC0415
 
-    records, ledger, clock = tracer.records, tracer.ledger, tracer.clock
+    return ProcessGatherer(Machine(home).browser())
+
+
+def _patrol(home: Home, keyring: Keyring, suspects: Suspects, tracer: Tracer) -> Patrol:
+    """Whoever looks at the sources of the watch list."""
+    records, ledger, clock = suspects.records, suspects.ledger, suspects.clock
     sightings = Sightings(records=records, ledger=ledger, keys=keyring, clock=clock)
     watchlist = WatchList(records=records, ledger=ledger, keys=keyring, clock=clock)
     return Patrol(
         records=records,
         ledger=ledger,
         clock=clock,
-        worker=tracer.worker,
-        archive=archive,
+        worker=suspects.worker,
+        archive=suspects.archive,
         tracer=tracer,
-        gatherer=ProcessGatherer(Machine(home).browser()),
+        gatherer=lambda: _gatherer(home),
         watchlist=watchlist,
         memory=Memory(records=records, keys=keyring, watchlist=watchlist, clock=clock),
         sightings=sightings,

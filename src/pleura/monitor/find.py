@@ -13,14 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pleura.domain.errors import BadInput
-from pleura.domain.ports import Archive, Clock, PictureWorker, Records
 from pleura.domain.rasters import Raster
 from pleura.domain.tracing import FindReport, Found
 from pleura.imaging.match.register import share_of
 from pleura.imaging.match.suspect import Box
-from pleura.ledger.ledger import Ledger
-from pleura.monitor.overlay import Match, Search, overlays_by_view
+from pleura.monitor.overlay import Match
+from pleura.monitor.suspects import Suspect, Suspects
 
 _ENOUGH: Final = 0.6
 """Share of a part that is explained by what was found, so that it is not looked at in other ways."""
@@ -28,53 +26,36 @@ _ENOUGH: Final = 0.6
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A report with the pictures it was made from."""
+    """A report with the picture it is about."""
 
     report: FindReport
     picture: Raster
-    matches: tuple[Match, ...]
-    """In the order of the report."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finder:
     """Finds originals and records every search."""
 
-    archive: Archive
-    search: Search
-    worker: PictureWorker
-    records: Records
-    ledger: Ledger
-    clock: Clock
+    suspects: Suspects
 
     def find(self, path: Path, *, actor: str) -> Finding:
         """The originals that the picture at *path* shows; raises BadInput for what is no picture."""
         started = time.monotonic()
-        with self.worker.opened(path) as source:
-            digest = self.archive.digest(source).hex()
-            try:
-                picture = self.worker.suspect(source)
-            except BadInput as refusal:
-                self._write(actor, "refusal", reason=refusal.code, content=digest)
-                raise
-        matches = self._matches(picture)
-        for match in matches:
-            self._write(actor, "find", suspect=digest, image=match.image)
-        if not matches:
-            self._write(actor, "find", suspect=digest)
+        suspect = self.suspects.opened(path, actor=actor)
+        found = tuple(map(_found, self._matches(suspect)))
+        searched = {"suspect": suspect.digest}
+        entries = [searched | {"image": each.image} for each in found] or [searched]
+        self.suspects.write("find", actor, *entries)
         report = FindReport(
-            found=tuple(_found(match) for match in matches),
-            seconds=time.monotonic() - started,
-            finished_at=self.clock.now(),
+            found=found, seconds=time.monotonic() - started, finished_at=self.suspects.clock.now()
         )
-        return Finding(report=report, picture=picture, matches=matches)
+        return Finding(report=report, picture=suspect.picture)
 
-    def _matches(self, picture: Raster) -> tuple[Match, ...]:
+    def _matches(self, suspect: Suspect) -> list[Match]:
         """Every original once, the very exposures first, then the better supported ones."""
-        self.search.prepare()
         best: dict[str, Match] = {}
         upright: list[Box] = []
-        for view, matches in overlays_by_view(picture, self.search, self.archive):
+        for view, matches in self.suspects.overlays(suspect):
             if view.mirrored or view.negative:
                 # Parts that may be films stand for the page that they are on.
                 if all(_is_explained(box, best.values()) for box in upright[1:] or upright):
@@ -85,11 +66,7 @@ class Finder:
                 known = best.get(match.image)
                 if match.alignment.holds and (known is None or _support(known) < _support(match)):
                     best[match.image] = match
-        return tuple(sorted(best.values(), key=_support, reverse=True))
-
-    def _write(self, actor: str, kind: str, **facts: str) -> None:
-        with self.records.begin() as unit:
-            self.ledger.append(unit.ledger, kind, actor, **facts)
+        return sorted(best.values(), key=_support, reverse=True)
 
 
 def _support(match: Match) -> tuple[bool, float]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from itertools import chain
 from typing import Final, Protocol
 
 from pleura.domain.errors import BadInput
@@ -28,13 +27,13 @@ A small crop may have too few for its geometry alone to hold; the mark, whose pr
 the geometry, may still name the copy.
 """
 
-SURE_INLIERS: Final = 60
+_SURE_INLIERS: Final = 60
 """Inliers below which all of the original's features are tried, not only those that it is found by."""
 
 _TRIED_CLOSELY: Final = 3
 """Candidates of a view for which that is worth its time."""
 
-ALL_FEATURES: Final = 5000
+_ALL_FEATURES: Final = 5000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,14 +59,14 @@ class Search(Protocol):
         ...
 
 
-class _Close:
+class Close:
     """An original as it is looked at when there is reason to."""
 
     def __init__(self, work: Work) -> None:
         self.work = work
 
     @classmethod
-    def of(cls, work: bytes | None) -> _Close | None:
+    def of(cls, work: bytes | None) -> Close | None:
         """The original with that work image; None where it is lost."""
         try:
             return cls(Work.from_bytes(work)) if work is not None else None
@@ -77,24 +76,28 @@ class _Close:
     @cached_property
     def features(self) -> Features:
         """All features, also the weak ones."""
-        return features(self.work.grey, ALL_FEATURES)
+        return features(self.work.grey, _ALL_FEATURES)
 
-
-def overlays(suspect: Raster, search: Search, archive: Archive) -> Iterator[Match]:
-    """The suspect laid over its likeliest originals, one after the other, until the caller has enough."""
-    return chain.from_iterable(matches for _, matches in overlays_by_view(suspect, search, archive))
+    def geometry(self, view: View, found: Geometry | None) -> Geometry | None:
+        """How the view lies over it: as was *found* by a few features, or where those are few by all."""
+        if _inliers(found) >= _SURE_INLIERS:
+            return found
+        return max(found, find_geometry(view.features, self.features), key=_inliers)
 
 
 def overlays_by_view(
     suspect: Raster, search: Search, archive: Archive
 ) -> Iterator[tuple[View, Iterator[Match]]]:
-    """The same, view by view: what one way to look at the suspect shows belongs together."""
-    closely = cache(lambda image: _Close.of(archive.work(image)))
+    """The suspect laid over its likeliest originals, until the caller has enough.
+
+    View by view: what one way to look at the suspect shows belongs together.
+    """
+    closely = cache(lambda image: Close.of(archive.work(image)))
     for view in views(to_array(suspect)):
         yield view, _overlays(view, search, closely)
 
 
-def _overlays(view: View, search: Search, closely: Callable[[str], _Close | None]) -> Iterator[Match]:
+def _overlays(view: View, search: Search, closely: Callable[[str], Close | None]) -> Iterator[Match]:
     found = [
         (image, find_geometry(view.features, found_by))
         for image, found_by in search.candidates(view.features, MAX_CANDIDATES)
@@ -106,16 +109,9 @@ def _overlays(view: View, search: Search, closely: Callable[[str], _Close | None
         original = closely(image) if geometry or near else None
         if original is None:
             continue
-        best = _best(view, original, geometry) if near else geometry
+        best = original.geometry(view, geometry) if near else geometry
         if best is not None and best.inliers >= TRIED_INLIERS:
             yield _match(image, original.work, view, best)
-
-
-def _best(view: View, original: _Close, found: Geometry | None) -> Geometry | None:
-    """How the suspect lies over it: by the features it was found by, or where those are few by all."""
-    if _inliers(found) >= SURE_INLIERS:
-        return found
-    return max(found, find_geometry(view.features, original.features), key=_inliers)
 
 
 def _inliers(geometry: Geometry | None) -> int:

@@ -21,14 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pleura.domain.copies import CopyRecord, Payload
-from pleura.domain.errors import BadInput
-from pleura.domain.ports import Archive, Clock, PictureWorker, Records
+from pleura.domain.ports import Archive
 from pleura.domain.rasters import Raster
 from pleura.domain.tracing import ACCUSATION_LIMIT, TraceReport, Verdict, false_match_probability
 from pleura.imaging.mark.layout import PLAN_BYTES, STREAM_BYTES, Plan, plan
 from pleura.imaging.mark.read import Residual, own_part, payloads, residual, score
-from pleura.ledger.ledger import Ledger
-from pleura.monitor.overlay import Match, Search, overlays_by_view
+from pleura.monitor.overlay import Match
+from pleura.monitor.suspects import Suspect, Suspects
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,32 +58,22 @@ class _Reading:
 class Tracer:
     """Traces suspect pictures and records every verdict."""
 
-    archive: Archive
-    search: Search
-    worker: PictureWorker
-    records: Records
-    ledger: Ledger
-    clock: Clock
+    suspects: Suspects
+
+    @property
+    def _archive(self) -> Archive:
+        return self.suspects.archive
 
     def trace(self, path: Path, *, actor: str) -> Trace:
         """The verdict on the picture at *path*; raises BadInput for what is no picture, LedgerBroken."""
         started = time.monotonic()
-        with self.worker.opened(path) as source:
-            suspect_digest = self.archive.digest(source).hex()
-            try:
-                suspect = self.worker.suspect(source)
-            except BadInput as refusal:
-                with self.records.begin() as unit:
-                    self.ledger.append(
-                        unit.ledger, "refusal", actor, reason=refusal.code, content=suspect_digest
-                    )
-                raise
+        suspect = self.suspects.opened(path, actor=actor)
         reading, comparisons = self._read(suspect)
         report = self._judge(reading, comparisons, started)
-        self._write(report, suspect_digest, actor)
-        return Trace(report=report, suspect=suspect, match=reading.match if reading else None)
+        self._write(report, suspect, actor)
+        return Trace(report=report, suspect=suspect.picture, match=reading.match if reading else None)
 
-    def _read(self, suspect: Raster) -> tuple[_Reading | None, int]:
+    def _read(self, suspect: Suspect) -> tuple[_Reading | None, int]:
         """The first overlay whose mark speaks, or that holds, and all copies compared so far.
 
         A film may be here more than once, and any of them may be the one that was copied: all that it lies
@@ -92,8 +81,7 @@ class Tracer:
         is the very one.
         """
         comparisons, related = 0, None
-        self.search.prepare()
-        for _, matches in overlays_by_view(suspect, self.search, self.archive):
+        for _, matches in self.suspects.overlays(suspect):
             exact: _Reading | None = None
             for match in matches:
                 if exact is not None and not _is_rival(match, exact.match):
@@ -114,13 +102,13 @@ class Tracer:
         """The score of every copy of the image that the suspect is laid over."""
         shape = (match.work.rows, match.work.columns)
         rest = residual(match.alignment, match.work.grey, shape)
-        shared = plan(self.archive.plan_stream(match.image, PLAN_BYTES), shape)
+        shared = plan(self._archive.plan_stream(match.image, PLAN_BYTES), shape)
         own = own_part(rest, shared)
         scores = {
             copy: score(
-                own if version > 1 else rest, self.archive.mark_stream(match.image, copy, STREAM_BYTES)
+                own if version > 1 else rest, self._archive.mark_stream(match.image, copy, STREAM_BYTES)
             )
-            for copy, version in self.archive.marks(match.image).items()
+            for copy, version in self._archive.marks(match.image).items()
         }
         return _Reading(match=match, rest=rest, shared=shared, scores=scores)
 
@@ -140,38 +128,35 @@ class Tracer:
             score=best,
             comparisons=comparisons,
             seconds=time.monotonic() - started,
-            finished_at=self.clock.now(),
-            unmarked=self.archive.unmarked(image) if image else 0,
+            finished_at=self.suspects.clock.now(),
+            unmarked=self._archive.unmarked(image) if image else 0,
         )
 
     def _payload(self, reading: _Reading) -> Payload | None:
-        return self.archive.payload(reading.match.image, payloads(reading.rest, reading.shared))
+        return self._archive.payload(reading.match.image, payloads(reading.rest, reading.shared))
 
     def _named(self, reading: _Reading, payload: Payload | None, comparisons: int) -> tuple[CopyRecord, ...]:
         """The copies that are in the picture, highest score first; none where the payload denies them."""
         ranked = sorted(reading.scores, key=lambda copy: -reading.scores[copy])
         records = tuple(
-            self.archive.record(reading.match.image, copy)
+            self._archive.record(reading.match.image, copy)
             for copy in ranked
             if false_match_probability(reading.scores[copy], comparisons) <= ACCUSATION_LIMIT
         )
-        agrees = payload is None or any(self.archive.says(record) == payload for record in records)
+        agrees = payload is None or any(self._archive.says(record) == payload for record in records)
         return records if agrees else ()
 
-    def _write(self, report: TraceReport, suspect_digest: str, actor: str) -> None:
-        named = {"image": report.image} if report.image else {}
+    def _write(self, report: TraceReport, suspect: Suspect, actor: str) -> None:
+        facts: dict[str, str | int] = {
+            "suspect": suspect.digest,
+            "verdict": report.verdict.value,
+            "comparisons": report.comparisons,
+        }
+        if report.image:
+            facts["image"] = report.image
         if report.record:
-            named["copy"] = report.record.copy
-        with self.records.begin() as unit:
-            self.ledger.append(
-                unit.ledger,
-                "trace",
-                actor,
-                suspect=suspect_digest,
-                verdict=report.verdict.value,
-                comparisons=report.comparisons,
-                **named,
-            )
+            facts["copy"] = report.record.copy
+        self.suspects.write("trace", actor, facts)
 
 
 def _is_rival(match: Match, exact: Match) -> bool:

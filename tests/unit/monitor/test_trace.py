@@ -94,7 +94,7 @@ def test_nobody_is_named_where_the_mark_by_itself_says_something_else(
 ) -> None:
     leaked = copy_for(house, "Dr Li")
     other = payload_of(bytes(32), leaked.record)
-    monkeypatch.setattr(house.tracer.archive, "payload", lambda *_: other)
+    monkeypatch.setattr(house.tracer.suspects.archive, "payload", lambda *_: other)
 
     report = house.tracer.trace(found(tmp_path, leaked.content), actor="test").report
 

@@ -92,7 +92,7 @@ def test_a_pack_ahead_of_the_catalogue_gives_nothing_and_is_swept(house: FakeHou
     packs = dict(house.pack_files.stored)
     house.erasure.erase(gone, actor="test", keep=house.keep)
     house.pack_files.stored = packs  # as an old copy of the folder has it
-    originals = Originals(house.vault, house.sketcher, house.tracer.archive, house.packs, EveryDescriptor)
+    originals = Originals(house.vault, house.sketcher, house.archive, house.packs, EveryDescriptor)
 
     originals.prepare()
     assert gone not in {image for image, _ in originals.candidates(seen(0), 3)}

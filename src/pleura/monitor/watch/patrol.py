@@ -83,7 +83,8 @@ class Patrol:
     worker: PictureWorker
     archive: Archive
     tracer: Tracer
-    gatherer: Gatherer
+    gatherer: Callable[[], Gatherer]
+    """Made when there is something to gather: the way out is loaded with it."""
     watchlist: WatchList
     memory: Memory
     sightings: Sightings
@@ -129,7 +130,7 @@ class Patrol:
             self.workspace() as folder,
             # Closed before the folder goes, whatever happens: the process behind it writes there.
             contextlib.closing(
-                self.gatherer.gather(place, folder, look.claim, browser=browser, is_stopped=is_stopped)
+                self.gatherer().gather(place, folder, look.claim, browser=browser, is_stopped=is_stopped)
             ) as gathered,
         ):
             for found in gathered:
