@@ -147,6 +147,22 @@ def test_films_in_a_zip_are_imported(person: Person) -> None:
     assert [answer["status"] for answer in answers] == ["stored", "stored"]
 
 
+def test_a_find_over_a_folder_names_what_is_no_picture_and_looks_at_the_rest(person: Person) -> None:
+    folder = person.folder / "found"
+    folder.mkdir()
+    write_film(folder / "film.png", 911)
+    (folder / "letter.png").write_bytes(b"Dear colleague")
+    (stored,) = person.lines("import", "found/film.png")
+
+    rows = {Path(row["path"]).name: row for row in person.lines("find", "found")}
+    spoken = person.types("find", "found")
+
+    assert [each["image"] for each in rows["film.png"]["found"]] == [stored["image"]]
+    assert rows["letter.png"] == {"path": rows["letter.png"]["path"], "reason": "not-an-image"}
+    assert spoken.returncode == 0
+    assert "letter.png:" in spoken.stderr
+
+
 def test_a_wrong_passphrase_opens_nothing(person: Person) -> None:
     (person.folder / "other").write_text("another walk by the river\n")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -40,7 +41,7 @@ def command(
                 count=len(files),
             )
         found = 0
-        for file, finding in _findings(house, files, say):
+        for file, finding in _findings(house, files, say, as_json=as_json):
             found += len(finding.report.found)
             _report(file, finding, say, as_json=as_json)
             if picture is not None:
@@ -50,7 +51,9 @@ def command(
         raise typer.Exit(1)
 
 
-def _findings(house: House, files: Sequence[Path], say: Texts) -> Iterator[tuple[Path, Finding]]:
+def _findings(
+    house: House, files: Sequence[Path], say: Texts, *, as_json: bool
+) -> Iterator[tuple[Path, Finding]]:
     """What was found in each file; of many, one that is no picture is named and passed over."""
     with steps(say("looking for originals"), len(files)) as advance:
         for file in files:
@@ -59,8 +62,16 @@ def _findings(house: House, files: Sequence[Path], say: Texts) -> Iterator[tuple
             except BadInput as refusal:
                 if len(files) == 1:
                     raise
-                print_error(refusal, say)
+                _refuse(file, refusal, say, as_json=as_json)
             advance(1)
+
+
+def _refuse(file: Path, refusal: BadInput, say: Texts, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"path": str(file), "reason": refusal.code})
+        return
+    print(f"{file}:", file=sys.stderr)
+    print_error(refusal, say)
 
 
 def _report(file: Path, finding: Finding, say: Texts, *, as_json: bool) -> None:
